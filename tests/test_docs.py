@@ -1,0 +1,33 @@
+"""Do the pages hang together: every link of a page leads to a file of the repository."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
+KINDS = {"added", "changed", "fixed", "removed"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_every_page_is_reached_from_the_index() -> None:
+    reached, new = set(), {REPOSITORY / "docs" / "index.md"}
+    while new:
+        reached |= new
+        links = {(page, link) for page in new for link in re.findall(r"\]\(([^):#\s]+\.md)", page.read_text("utf-8"))}
+        new = {(page.parent / link).resolve() for page, link in links} - reached
+    pages = {page for page in PAGES if page.is_relative_to(REPOSITORY / "docs") and page.parent.name != "changes"}
+    assert pages - reached == set()
+
+
+def test_change_fragments_are_named_by_subject_and_kind() -> None:
+    fragments = [file for file in (REPOSITORY / "docs" / "changes").iterdir() if file.name != "README.md"]
+    assert [file.name for file in fragments if not re.fullmatch(rf"[\w-]+\.({'|'.join(KINDS)})\.md", file.name)] == []
