@@ -11,7 +11,7 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -c constraints-dev.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints-dev.txt
 
 .PHONY: demo test check lint types format clean
 .NOTPARALLEL:
@@ -44,6 +44,7 @@ $(INSTALLED): pyproject.toml constraints-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "hf-h5 needs Python 3.11 or newer, and '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)" >&2; \
 	    echo "  hint: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "making $(VENV): a minute or more the first time, most of it torch"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) hatchling
 	$(PIP) --no-build-isolation -e '.[dev]'

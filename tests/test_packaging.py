@@ -97,8 +97,8 @@ def test_constraints_are_exact_versions_and_nothing_else() -> None:
 def test_constraints_pin_every_requirement_within_its_range() -> None:
     lines = [line for line in CONSTRAINTS.splitlines() if line and not line.startswith("#")]
     pins = {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
-    requirements = [Requirement(line) for line in sum(PROJECT["optional-dependencies"].values(), PROJECT["dependencies"])]
-    wanted = [requirement for requirement in requirements if requirement.name != PROJECT["name"]]
+    declared = sum(PROJECT["optional-dependencies"].values(), PROJECT["dependencies"])
+    wanted = [need for need in map(Requirement, declared) if need.name != PROJECT["name"]]
     assert [str(need) for need in wanted if canonicalize_name(need.name) not in pins] == []
     assert [str(need) for need in wanted if not need.specifier.contains(pins[canonicalize_name(need.name)])] == []
 
