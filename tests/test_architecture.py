@@ -13,8 +13,8 @@ import hf_h5
 from tests import architecture
 from tests.architecture import Module
 
-ROOT = Path(hf_h5.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
+ROOT = REPOSITORY / "hf_h5"
 
 Rule = Callable[[list[Module]], list[str]]
 RULES: list[Rule] = [
