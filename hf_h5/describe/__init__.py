@@ -1,0 +1,1 @@
+"""What is in an HDF5 file: its types, its tables, its splits. No rows are read here."""

@@ -1,0 +1,183 @@
+"""A table as found -> the table as asked for: chosen columns, class names, features.
+
+Pure; no I/O.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import ColumnError, OptionError, closest_names
+from .elements import Binary, Element, FeatureSpec, Label, Number, Ragged, Text, feature_text
+from .schema import Column, Part, Table
+
+__all__ = ["choose_columns", "map_columns", "match_columns", "with_class_labels", "with_features"]
+
+_BYTES = ("binary", "large_binary")
+# Features whose values are encoded bytes.
+_MEDIA = ("Image", "Audio", "Video", "Pdf", "Nifti", "Mesh")
+
+
+def match_columns(patterns: Sequence[str], names: Sequence[str], *, file: str | None = None) -> list[str]:
+    """Names that the patterns choose, each once; names in the patterns' order, globs in the table's.
+
+    A pattern may be a name, a glob of slash paths, or the path of a group or compound (all below it).
+
+    Raises
+    ------
+    ColumnError
+        If a pattern chooses nothing; the closest names are in the hint.
+
+    Examples
+    --------
+    >>> match_columns(["y", "obs/*"], ["obs/a", "obs/b", "y"])
+    ['y', 'obs/a', 'obs/b']
+    """
+    chosen: dict[str, None] = {}
+    for given in patterns:
+        pattern = given.strip("/") or given
+        found = [name for name in names if name == pattern]
+        found = found or [name for name in names if fnmatch.fnmatchcase(name, pattern)]
+        found = found or [name for name in names if name.startswith(pattern + "/")]
+        if not found:
+            raise ColumnError(f"no column {given!r}", file=file, hint=closest_names(pattern, names))
+        chosen |= dict.fromkeys(found)
+    return list(chosen)
+
+
+def choose_columns(table: Table, patterns: Sequence[str] | None, *, file: str | None = None) -> Table:
+    """The table with the columns that the patterns choose; all of them without patterns."""
+    if patterns is None:
+        return table
+    return table.select(match_columns(patterns, list(table.columns), file=file))
+
+
+def map_columns(table: Table, change: Callable[[Column], Column]) -> Table:
+    """Change every column, in the table, its parts and its splits; parts keep sharing their mappings."""
+    made: dict[int, Mapping[str, Column]] = {}
+
+    def changed(columns: Mapping[str, Column]) -> Mapping[str, Column]:
+        if id(columns) not in made:
+            made[id(columns)] = {name: change(column) for name, column in columns.items()}
+        return made[id(columns)]
+
+    def part_of(part: Part) -> Part:
+        return replace(part, columns=changed(part.columns))
+
+    return replace(
+        table,
+        columns=changed(table.columns),
+        parts=tuple(part_of(part) for part in table.parts),
+        splits={split: map_columns(inner, change) for split, inner in table.splits.items()},
+    )
+
+
+def with_class_labels(table: Table, labels: Mapping[str, Sequence[str]], *, file: str) -> Table:
+    """The table with the given columns as labels; ``labels`` are the class names in order of their numbers.
+
+    Raises
+    ------
+    ColumnError
+        If there is no such column.
+    OptionError
+        If a column holds more than one number per row.
+    """
+    chosen = {
+        column: tuple(names) for given, names in labels.items() for column in match_columns([given], list(table.columns), file=file)
+    }
+    return map_columns(table, lambda column: _labelled(column, chosen[column.name], file) if column.name in chosen else column)
+
+
+def _labelled(column: Column, names: tuple[str, ...], file: str) -> Column:
+    if len(set(names)) != len(names):
+        raise OptionError(f"class_labels[{column.name!r}] has a name twice", file=file, path=column.path)
+    if isinstance(column.element, Text):
+        return replace(column, feature={"names": list(names), "_type": "ClassLabel"})
+    is_number = isinstance(column.element, Label) or (isinstance(column.element, Number) and column.element.dtype.kind in "biuf")
+    if not is_number or any(size != 1 for size in column.row_shape):
+        raise OptionError(
+            f"class_labels: column {column.name!r} is {column.feature_text}, not one number or string per row", file=file
+        )
+    return replace(column, element=Label(names, tuple(range(len(names)))), row_shape=())
+
+
+def with_features(table: Table, specs: Mapping[str, FeatureSpec], *, file: str) -> Table:
+    """The table with the columns and types of ``features``.
+
+    Types that the reader can produce itself (bytes for strings, labels for numbers, wider numbers) become the
+    column's element; others are noted in ``Column.feature``, and the Arrow batch is cast to them.
+    """
+    names = list(table.columns)
+    for name in specs:
+        if name not in table.columns:
+            raise ColumnError(f"features: no column {name!r}", file=file, hint=closest_names(name, names))
+    chosen = table.select(list(specs))
+    return map_columns(chosen, lambda column: _featured(column, specs[column.name]))
+
+
+def _featured(column: Column, spec: FeatureSpec) -> Column:
+    if _same(spec, column.inferred):
+        return replace(column, feature=None)
+    element, shape = _element_for(column, spec)
+    changed = replace(column, element=element, row_shape=shape, feature=None)
+    return changed if _same(spec, changed.inferred) else replace(changed, feature=spec)
+
+
+def _element_for(column: Column, spec: FeatureSpec) -> tuple[Element, Any]:
+    """The element, and row shape, from which ``spec`` is made with the least detour."""
+    element, shape, leaf = column.element, column.row_shape, _leaf(spec)
+    kind = leaf.get("_type")
+    wants_bytes = kind in _MEDIA or (kind == "Value" and leaf.get("dtype") in _BYTES)
+    is_byte_list = isinstance(element, Ragged) and element.item == Number(np.dtype(np.uint8)) and not element.shape
+    if wants_bytes and (isinstance(element, Text) or is_byte_list):
+        return Binary(), shape
+    if isinstance(element, Binary) and kind == "Value" and leaf.get("dtype") in ("string", "large_string"):
+        return Text("null_padded"), shape
+    if kind == "ClassLabel" and leaf is spec and isinstance(element, Number) and element.dtype.kind in "biuf":
+        if all(size == 1 for size in shape) and leaf.get("names"):
+            names = tuple(leaf["names"])
+            return Label(names, tuple(range(len(names)))), ()
+    if isinstance(element, Number) and element.dtype.kind in "biuf" and kind != "ClassLabel":
+        return _widened(element, leaf), shape
+    return element, shape
+
+
+def _widened(element: Number, leaf: FeatureSpec) -> Number:
+    """The number type of the feature, if it holds every value exactly."""
+    wanted = leaf.get("dtype")
+    try:
+        dtype = np.dtype(wanted)
+    except TypeError:
+        return element
+    if dtype.kind in "iuf" and element.dtype.kind != "b" and np.can_cast(element.dtype, dtype, "safe"):
+        return Number(dtype)
+    return element
+
+
+def _leaf(spec: FeatureSpec) -> FeatureSpec:
+    while isinstance(spec.get("_type"), str) and isinstance(spec.get("feature"), dict):
+        spec = spec["feature"]
+    return spec
+
+
+def _same(one: FeatureSpec, other: FeatureSpec) -> bool:
+    return feature_text(_canonical(one)) == feature_text(_canonical(other)) and _names(one) == _names(other)
+
+
+def _canonical(spec: FeatureSpec) -> FeatureSpec:
+    """``Value`` aliases under one name."""
+    if spec.get("_type") == "Value":
+        aliases = {"float": "float32", "double": "float64"}
+        dtype = spec["dtype"]
+        return {"dtype": aliases.get(dtype, dtype), "_type": "Value"}
+    return spec
+
+
+def _names(spec: FeatureSpec) -> Any:
+    return _leaf(spec).get("names") if _leaf(spec).get("_type") == "ClassLabel" else None
+

@@ -1,0 +1,174 @@
+"""What one value of a column is, once it is read: the element types that HDF5 types map to.
+
+Pure; no I/O. ``describe/types.py`` makes elements out of HDF5 types, ``read/values.py`` decodes stored
+values by them, ``assemble/arrow.py`` builds Arrow arrays by them.
+
+An element describes a single value; the dimensions of a row lie beside it (``Column.row_shape``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "Binary",
+    "Element",
+    "FeatureSpec",
+    "Label",
+    "Number",
+    "Ragged",
+    "Shape",
+    "Struct",
+    "StructField",
+    "Text",
+    "feature_spec",
+    "feature_text",
+]
+
+Shape = tuple["int | None", ...]
+FeatureSpec = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number, truth value, point in time or duration; read as ``dtype`` (native byte order)."""
+
+    dtype: np.dtype[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string; read as ``str`` in an object array.
+
+    ``padding`` is how a fixed-length string ends: ``"null_terminated"`` at its first NUL, ``"null_padded"``
+    before its trailing NULs, ``"space_padded"`` before its trailing spaces; ``None`` for strings of
+    variable length (HDF5 file format, section IV.A.2.d, class 3).
+    """
+
+    padding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """Bytes, kept whole; read as ``bytes`` in an object array."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One of a few names; read as the int64 position in ``names``, -1 where missing.
+
+    ``codes[i]`` is the stored number of ``names[i]``.
+    """
+
+    names: tuple[str, ...]
+    codes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """A list of any length; read as an array per row, in an object array.
+
+    ``shape`` are the dimensions that each of the list's items has of its own.
+    """
+
+    item: Element
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StructField:
+    """One named field of a ``Struct``."""
+
+    name: str
+    element: Element
+    shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """Named values side by side, only inside a ``Ragged``; read as a structured array."""
+
+    fields: tuple[StructField, ...] = ()
+
+
+Element = Number | Text | Binary | Label | Ragged | Struct
+
+
+def dtype_name(dtype: np.dtype[Any]) -> str:
+    """Name a numpy dtype as ``datasets.Value`` does.
+
+    >>> dtype_name(np.dtype("M8[ms]")), dtype_name(np.dtype("<f4"))
+    ('timestamp[ms]', 'float32')
+    """
+    if dtype.kind in "Mm":
+        unit = np.datetime_data(dtype)[0]
+        if dtype.kind == "M" and unit == "D":
+            return "date32"
+        return f"{'timestamp' if dtype.kind == 'M' else 'duration'}[{unit}]"
+    return dtype.name
+
+
+def feature_spec(element: Element, shape: Shape) -> FeatureSpec:
+    """Say which ``datasets`` feature holds rows of ``shape`` made of ``element``.
+
+    Returns
+    -------
+    dict
+        In the form of ``datasets.Features.to_dict()``: ``_type`` names the feature class.
+
+    Notes
+    -----
+    The rules are those of the table "row shape": ``Value``, ``List(length)``, ``Array2D`` to ``Array5D``, nested
+    lists beyond; a dimension of size 0 has no fixed length; a leading ``None`` is a length that varies by row.
+    """
+    if not shape:
+        return _scalar_spec(element)
+    if isinstance(element, Number) and element.dtype.kind not in "Mm" and 2 <= len(shape) <= 5 and 0 not in shape:
+        return {"shape": shape, "dtype": dtype_name(element.dtype), "_type": f"Array{len(shape)}D"}
+    sized = 0 not in shape
+    spec = _scalar_spec(element)
+    for size in reversed(shape):
+        spec = {"feature": spec, "length": size if sized and size is not None else -1, "_type": "List"}
+    return spec
+
+
+def _scalar_spec(element: Element) -> FeatureSpec:
+    match element:
+        case Number(dtype):
+            return {"dtype": dtype_name(dtype), "_type": "Value"}
+        case Text():
+            return {"dtype": "string", "_type": "Value"}
+        case Binary():
+            return {"dtype": "binary", "_type": "Value"}
+        case Label(names):
+            return {"names": list(names), "_type": "ClassLabel"}
+        case Ragged(item, shape):
+            return {"feature": feature_spec(item, shape), "length": -1, "_type": "List"}
+        case Struct(fields):
+            return {item.name: feature_spec(item.element, item.shape) for item in fields}
+
+
+def feature_text(spec: FeatureSpec) -> str:
+    """Write a feature as a person would in Python.
+
+    >>> feature_text(feature_spec(Number(np.dtype("u1")), (64, 64, 3)))
+    "Array3D(shape=(64, 64, 3), dtype='uint8')"
+    """
+    kind = spec.get("_type")
+    if not isinstance(kind, str):
+        return "{" + ", ".join(f"{name!r}: {feature_text(inner)}" for name, inner in spec.items()) + "}"
+    if kind == "Value":
+        return f"Value({spec['dtype']!r})"
+    if kind in ("List", "LargeList", "Sequence"):
+        length = spec.get("length", -1)
+        return f"{kind}({feature_text(spec['feature'])}" + (f", length={length})" if length >= 0 else ")")
+    if kind == "ClassLabel":
+        names = spec["names"]
+        listed = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
+        return f"ClassLabel(names=[{listed}])"
+    if kind.startswith("Array"):
+        return f"{kind}(shape={tuple(spec['shape'])}, dtype={spec['dtype']!r})"
+    return f"{kind}()"

@@ -1,0 +1,230 @@
+"""Which datasets of a file are the rows of which table: the rules, in their order.
+
+Pure; no I/O of its own. 1 splits, 2 families of one length, 3 repeated groups, 4 repeated datasets, 5 what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .columns import constant_column, dataset_columns
+from .elements import Text
+from .repeated import Repeated, episodes_table, find_repeated, steps_table
+from .schema import Column, Note, Part, Table
+from .splits import FoundSplits, find_splits, named_nodes
+from .tree import DatasetNode, GroupNode, Tree
+from .unify import CannotUnifyError, unify_columns
+
+__all__ = ["Layout", "find_tables"]
+
+
+@dataclass(slots=True)
+class Layout:
+    """The tables of a file, the largest first, and what is in none of them."""
+
+    tables: list[Table] = field(default_factory=list)
+    sizes: dict[str, int] = field(default_factory=dict)
+    metadata: list[DatasetNode] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    def add(self, table: Table, size: int) -> None:
+        """Add a table under a name of its own."""
+        name = table.name
+        if name in self.sizes:
+            name = _other_name(table, self.sizes)
+        self.tables.append(replace(table, name=name))
+        self.sizes[name] = size
+
+
+def find_tables(tree: Tree, *, layout: str, splits: bool) -> Layout:
+    """Apply the rules to a file.
+
+    Parameters
+    ----------
+    tree
+        The scanned file.
+    layout
+        ``"auto"``, ``"table"``, ``"episodes"``, ``"steps"`` or ``"raw"``; ``"sample"`` for a file that is one row.
+    splits
+        Whether names of groups and datasets may mean splits.
+    """
+    result = Layout(notes=list(tree.notes))
+    claimed: set[str] = set()
+    if splits and layout != "raw":
+        for found in find_splits(tree.root):
+            if not found.paths & claimed and not _is_side_data(found, tree.root):
+                table = _split_table(found, tree, layout)
+                if table is not None:
+                    result.add(table, _bytes_of(tree.root, found.paths))
+                    claimed |= found.paths
+    _tables_of(tree.root, tree, layout, claimed, result)
+    result.tables.sort(key=lambda table: -result.sizes[table.name])
+    return result
+
+
+def _is_side_data(found: FoundSplits, root: GroupNode) -> bool:
+    """Splits inside each episode, or lists of episode names called ``train`` and ``valid``, are no splits of the rows."""
+    inside = _bytes_of(root, found.paths)
+    for repeated in find_repeated(root):
+        paths = repeated.paths()
+        if paths <= found.paths:
+            continue
+        if paths & found.paths or _bytes_of(root, paths) > inside:
+            return True
+    return False
+
+
+def _bytes_of(root: GroupNode, paths: Iterable[str]) -> int:
+    wanted = set(paths)
+    return sum(node.logical_bytes for node in root.walk() if node.path in wanted)
+
+
+def _split_table(found: FoundSplits, tree: Tree, layout: str) -> Table | None:
+    """The table whose splits were found; None where their columns do not agree."""
+    tables: dict[str, Table] = {}
+    for split, group in found.groups.items():
+        inner = Layout()
+        _tables_of(group, tree, layout, set(), inner)
+        if not inner.tables:
+            return None
+        tables[split] = max(inner.tables, key=lambda table: inner.sizes[table.name])
+    names = list(dict.fromkeys(name for table in tables.values() for name in table.columns))
+    if found.rule == "splits by group" and any(set(table.columns) != set(names) for table in tables.values()):
+        return None
+    ragged = any(column.take == "whole" for table in tables.values() for column in table.columns.values())
+    try:
+        columns = {
+            name: unify_columns(
+                [table.columns[name] for table in tables.values() if name in table.columns], widen="f", ragged=ragged
+            )
+            for name in names
+        }
+    except CannotUnifyError:
+        return None
+    completed = {split: _completed(table, columns) for split, table in tables.items()}
+    every = tuple(part for table in completed.values() for part in table.parts)
+    rule = f"{found.rule}; {next(iter(tables.values())).rule}"
+    parent = found.parent
+    completed = {split: replace(table, name=parent) for split, table in completed.items()}
+    return Table(parent, columns, every, rule, splits=completed)
+
+
+def _completed(table: Table, columns: Mapping[str, Column]) -> Table:
+    """A split's table with all columns; those that it lacks have no values."""
+    absent = {name: replace(column, take="missing") for name, column in columns.items() if name not in table.columns}
+    parts = tuple(replace(part, columns={**part.columns, **absent}) for part in table.parts) if absent else table.parts
+    return replace(table, columns=columns, parts=parts)
+
+
+def _tables_of(group: GroupNode, tree: Tree, layout: str, claimed: set[str], result: Layout) -> None:
+    """Rules 2 to 5 on a group (the root, or one split)."""
+    repetitions = [] if layout in ("raw", "table") else find_repeated(group)
+    for repeated in repetitions:
+        paths = repeated.paths()
+        if paths & claimed:
+            continue
+        result.add(_repeated_table(repeated, tree, layout, result.notes), _bytes_of(tree.root, paths))
+        claimed |= paths
+    left = [(name, node) for name, node in named_nodes(group) if node.path not in claimed]
+    if layout in ("episodes", "sample") and not repetitions and any(node.stored for _, node in left):
+        result.add(_whole_table(left, tree, layout), sum(node.logical_bytes for _, node in left))
+        return
+    _add_families(group, left, tree, result)
+
+
+def _repeated_table(repeated: Repeated, tree: Tree, layout: str, notes: list[Note]) -> Table:
+    if layout == "steps":
+        table, found = steps_table(repeated, tree.file)
+    else:
+        table, found = episodes_table(repeated, tree.file, tree.read_attrs)
+    notes += found
+    return table
+
+
+def _add_families(group: GroupNode, left: list[tuple[str, DatasetNode]], tree: Tree, result: Layout) -> None:
+    families: dict[int, list[tuple[str, DatasetNode]]] = {}
+    scalars: list[tuple[str, DatasetNode]] = []
+    for name, node in left:
+        if node.unreadable is not None:
+            result.notes.append(Note(node.path, node.unreadable))
+        elif node.has_rows:
+            families.setdefault(node.length, []).append((name, node))
+        else:
+            scalars.append((name, node))
+    is_alone = not result.tables and all(length == 1 for length in families)
+    sizes = {length: sum(node.logical_bytes for _, node in members) for length, members in families.items()}
+    for length in sorted(families, key=lambda length: -sizes[length]):
+        members = families[length]
+        if length == 1 and not is_alone:
+            result.metadata += [node for _, node in members]
+        else:
+            result.add(_family_table(members, tree), sizes[length])
+    if not families and not result.tables and any(node.shape == () for _, node in scalars):
+        readable = [(name, node) for name, node in scalars if node.shape == ()]
+        result.add(_single_row_table(readable, tree, "scalars only: one row"), 1)
+        scalars = [(name, node) for name, node in scalars if node.shape is None]
+    result.metadata += [node for _, node in scalars]
+
+
+def _family_table(members: list[tuple[str, DatasetNode]], tree: Tree) -> Table:
+    columns = _columns(members, tree, take="rows")
+    length = members[0][1].length
+    rule = f"datasets of one length ({length:,})" if len(members) > 1 else f"one dataset of {length:,} rows"
+    return Table(_common_group(members), columns, (Part(tree.file, "", length, columns),), rule)
+
+
+def _whole_table(members: list[tuple[str, DatasetNode]], tree: Tree, layout: str) -> Table:
+    """The whole file as one row: rule 6, or ``layout="episodes"`` where nothing repeats."""
+    readable = [(name, node) for name, node in members if node.stored is not None and node.shape is not None]
+    if layout == "sample":
+        return _single_row_table(readable, tree, "one sample", take="first")
+    return _single_row_table(readable, tree, "the file is one row (episodes)")
+
+
+def _single_row_table(members: list[tuple[str, DatasetNode]], tree: Tree, rule: str, take: str = "whole") -> Table:
+    columns = _columns(members, tree, take=take)
+    columns = {"file_name": constant_column("file_name", Text())} | columns
+    name = tree.file.replace("\\", "/").rpartition("/")[2]
+    return Table("/", columns, (Part(tree.file, "", 1, columns, {"file_name": name}),), rule)
+
+
+def _columns(members: list[tuple[str, DatasetNode]], tree: Tree, *, take: Any) -> dict[str, Column]:
+    columns: dict[str, Column] = {}
+    for name, node in members:
+        # Of one sample's file, a first axis of one row is no dimension of the sample.
+        how = ("rows" if node.has_rows else "whole") if take == "first" else take
+        for column in dataset_columns(node, name, node.path, take=how, attrs=tree.read_attrs(node.path)):
+            columns[_free_name(column.name, columns)] = column
+    return {name: column if column.name == name else replace(column, name=name) for name, column in columns.items()}
+
+
+def _free_name(name: str, taken: Mapping[str, Any]) -> str:
+    """A dataset ``a/b`` and a field ``b`` of the compound ``a`` cannot both be ``a/b``."""
+    number = 2
+    free = name
+    while free in taken:
+        free, number = f"{name}.{number}", number + 1
+    return free
+
+
+def _common_group(members: list[tuple[str, DatasetNode]]) -> str:
+    parents = [node.path.rpartition("/")[0].split("/") for _, node in members]
+    common = parents[0]
+    for parent in parents[1:]:
+        shared = 0
+        while shared < min(len(common), len(parent)) and common[shared] == parent[shared]:
+            shared += 1
+        common = common[:shared]
+    return "/".join(common) or "/"
+
+
+def _other_name(table: Table, taken: Mapping[str, int]) -> str:
+    """A second table in one group is called by its first dataset."""
+    paths = [column.path or part.prefix for part in table.parts[:1] for column in table.columns.values() if column.take != "constant"]
+    for path in paths:
+        name = path if path.startswith("/") else f"{table.parts[0].prefix}/{path}"
+        if name not in taken:
+            return name
+    return f"{table.name}#{len(taken)}"

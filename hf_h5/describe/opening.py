@@ -1,0 +1,120 @@
+"""Opening HDF5 files: what is no file, no HDF5, or broken is said so, with the file's name.
+
+Also where an argument ``files`` becomes a list of files.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import h5py
+
+from ..errors import DamagedFileError, FilterError, MissingFileError, NotHDF5Error, OptionError
+from .repeated import natural_key
+from .schema import Column
+
+__all__ = ["check_filters", "expand_files", "has_signature", "open_hdf5"]
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_NEXT_STEP = "hf-h5 reads HDF5 files (.h5, .hdf5, .h5ad, .nc, .mat ...); check the path and how the file was written"
+# A user block may precede the signature: at 0, or at a power of two from 512 on (HDF5 file format, section II.A).
+_LARGEST_USER_BLOCK = 1 << 26
+
+
+def open_hdf5(file: str) -> h5py.File:
+    """Open a file for reading.
+
+    Raises
+    ------
+    MissingFileError, NotHDF5Error, DamagedFileError
+        Each with the file's name and the next step.
+    """
+    if not os.path.exists(file):
+        raise MissingFileError("there is no such file", file=file, hint="check the path; relative paths start at the current folder")
+    if os.path.isdir(file):
+        raise NotHDF5Error("this is a folder, not a file", file=file, hint=f"name its files: {os.path.join(file, '*.h5')!r}")
+    if not os.path.getsize(file):
+        raise NotHDF5Error("the file is empty (0 bytes)", file=file, hint="it may still be written, or a download failed")
+    if not has_signature(file):
+        raise NotHDF5Error("the file is not HDF5: its signature is missing", file=file, hint=_NEXT_STEP)
+    try:
+        return h5py.File(file, "r")
+    except PermissionError:
+        raise
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise DamagedFileError(
+            f"the HDF5 library cannot open the file: {error}", file=file, hint="it may be truncated, or still be written"
+        ) from error
+
+
+def has_signature(file: str) -> bool:
+    """Whether a file starts as HDF5, after a user block or not."""
+    with open(file, "rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        offset = 0
+        while offset < min(size, _LARGEST_USER_BLOCK):
+            stream.seek(offset)
+            if stream.read(len(_SIGNATURE)) == _SIGNATURE:
+                return True
+            offset = 512 if offset == 0 else offset * 2
+    return False
+
+
+def expand_files(files: Any) -> list[str]:
+    """Turn a file, a pattern or a list of them into files, in natural order within a pattern.
+
+    Files that a pattern finds and that are no HDF5 are left out by their signature; named ones are errors when opened.
+
+    Raises
+    ------
+    MissingFileError
+        If a pattern matches nothing, or nothing was named.
+    """
+    if isinstance(files, str | os.PathLike):
+        files = [files]
+    if not isinstance(files, Iterable):
+        raise OptionError(f"files={files!r} is not a path, a pattern, a list of them, or an open HDF5 file")
+    found: list[str] = []
+    for item in files:
+        if not isinstance(item, str | os.PathLike):
+            raise OptionError(f"{item!r} is not a path")
+        name = os.fspath(item)
+        found += _matches(name) if glob.has_magic(name) and not os.path.exists(name) else [name]
+    if not found:
+        raise MissingFileError("no file was named", hint="pass a path, a pattern such as 'data/*.h5', or a list of them")
+    return found
+
+
+def _matches(pattern: str) -> list[str]:
+    names = sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)), key=natural_key)
+    if not names:
+        raise MissingFileError("no file matches the pattern", file=pattern, hint="check the folder and the extension")
+    matches = [name for name in names if has_signature(name)]
+    if not matches:
+        raise NotHDF5Error(f"none of the {len(names)} files of the pattern is HDF5", file=pattern, hint=_NEXT_STEP)
+    return matches
+
+
+def check_filters(file: str, columns: Iterable[Column]) -> None:
+    """Raise where a column's chunks cannot be decoded here."""
+    for column in columns:
+        for number, name in column.storage.filter_ids if column.storage else ():
+            if not _filter_available(number):
+                raise FilterError(
+                    f"the chunks are stored with filter {number} ({name}), which is not available here",
+                    file=file,
+                    path=column.path,
+                    hint="pip install -U hdf5plugin; for other filters set HDF5_PLUGIN_PATH to the plugin's folder",
+                )
+
+
+def _filter_available(number: int) -> bool:
+    if h5py.h5z.filter_avail(number):
+        return True
+    # Importing it registers its filters with the library; only files that need them pay for it.
+    import hdf5plugin  # noqa: F401
+
+    return bool(h5py.h5z.filter_avail(number))

@@ -1,0 +1,109 @@
+"""The options that have one meaning everywhere: builder, view, describe, open_table, command line.
+
+Pure; no I/O.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..errors import OptionError, closest_names
+from .elements import FeatureSpec
+from .guard import Limits, make_limits
+
+__all__ = ["Options", "make_options"]
+
+_CHOICES = {
+    "layout": ("auto", "table", "episodes", "steps", "raw"),
+    "join": ("rows", "columns"),
+    "route": ("auto", "direct", "h5py"),
+    "splits": ("auto", False),
+    "on_bad_files": ("error", "warn", "skip"),
+    "on_bad_rows": ("error", "skip"),
+    "arrays": ("array", "list"),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for; see the reference page of the options for their meaning."""
+
+    columns: tuple[str, ...] | None = None
+    table: str | None = None
+    layout: str = "auto"
+    nested: bool = False
+    splits: str | bool = "auto"
+    join: str = "rows"
+    class_labels: Mapping[str, Sequence[str] | str] | None = None
+    features: Any = None
+    allow_external: tuple[str, ...] = ()
+    route: str = "auto"
+    threads: int | None = None
+    isolate: bool | None = None
+    limits: Limits = Limits()
+    batch_size: int | None = None
+    on_bad_files: str = "error"
+    on_bad_rows: str = "error"
+    arrays: str = "array"
+
+    @property
+    def feature_specs(self) -> dict[str, FeatureSpec] | None:
+        """``features`` as plain dicts by column, without importing ``datasets``."""
+        if self.features is None:
+            return None
+        return {name: _plain(feature) for name, feature in self.features.to_dict().items()}
+
+
+def make_options(**given: Any) -> Options:
+    """Check options and bring them into one form.
+
+    Raises
+    ------
+    OptionError
+        If an option is unknown (with the closest names) or its value makes no sense.
+    """
+    known = {item.name for item in fields(Options)}
+    for name in given:
+        if name not in known:
+            raise OptionError(f"there is no option {name!r}", hint=closest_names(name, sorted(known)))
+    for name, choices in _CHOICES.items():
+        if name in given and given[name] not in choices:
+            listed = ", ".join(map(repr, choices))
+            raise OptionError(f"{name}={given[name]!r} is not one of {listed}")
+    for name in ("threads", "batch_size"):
+        value = given.get(name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise OptionError(f"{name}={value!r} is not a positive integer")
+    values = dict(given)
+    for name in ("columns", "allow_external"):
+        if values.get(name) is not None:
+            values[name] = _strings(name, values[name])
+        elif name == "allow_external":
+            values.pop(name, None)
+    values["limits"] = make_limits(values.get("limits"))
+    features = values.get("features")
+    if features is not None and not hasattr(features, "to_dict"):
+        raise OptionError(f"features={features!r} is not a datasets.Features")
+    return Options(**values)
+
+
+def _strings(name: str, value: Any) -> tuple[str, ...]:
+    items = (value,) if isinstance(value, str | os.PathLike) else tuple(value)
+    if not all(isinstance(item, str | os.PathLike) for item in items):
+        raise OptionError(f"{name}={value!r} is not a string or a list of strings")
+    return tuple(os.fspath(item) for item in items)
+
+
+def _plain(feature: Any) -> Any:
+    """``Features.to_dict`` leaves lists for lists of one feature in old versions; give them their class name."""
+    if isinstance(feature, list):
+        return {"feature": _plain(feature[0]), "length": -1, "_type": "List"}
+    if isinstance(feature, Mapping):
+        plain = {name: _plain(inner) if isinstance(inner, Mapping | list) and name != "names" else inner for name, inner in feature.items()}
+        if plain.get("_type") in ("Sequence", "LargeList") and "feature" in plain:
+            plain["_type"] = "List"
+        return plain
+    return feature

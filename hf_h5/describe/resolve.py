@@ -1,0 +1,293 @@
+"""Files and options -> schemas and tables: where scan, rules, options and merging come together."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import h5py
+
+from ..errors import (
+    ColumnError,
+    DamagedFileError,
+    H5Warning,
+    LayoutError,
+    MismatchError,
+    NotHDF5Error,
+    OptionError,
+    TableError,
+    closest_names,
+)
+from .apply import choose_columns, match_columns, with_class_labels, with_features
+from .layout import find_tables
+from .merge import join_columns, join_rows, one_sample_table
+from .opening import check_filters, expand_files, open_hdf5
+from .options import Options, make_options
+from .scan import scan_tree
+from .schema import Schema, Table
+from .splits import SPLITS
+from .tree import Tree
+from .types import interpret_type
+from .values import plain_attrs, plain_value
+
+__all__ = ["Resolved", "describe", "resolve_splits", "resolve_tables"]
+
+_BAD_FILE = (DamagedFileError, NotHDF5Error)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The tables that were asked for, by split, and whether the splits were found inside the files.
+
+    ``schema`` is that of the first file.
+    """
+
+    splits: Mapping[str, Table]
+    inside: bool
+    schema: Schema
+
+
+def describe(file: Any, **options: Any) -> Schema:
+    """Say what is in an HDF5 file: its tables, their columns and features, splits, metadata, and what is left out.
+
+    Parameters
+    ----------
+    file
+        A path, or an open ``h5py.File`` or group.
+    **options
+        The options of the package that concern what is read; see the reference page.
+
+    Returns
+    -------
+    Schema
+        ``str()`` of it is the tree that a person reads.
+
+    Raises
+    ------
+    H5Error
+        If the file is missing, no HDF5, damaged, or reaches outside itself.
+    """
+    chosen = make_options(**options)
+    if isinstance(file, h5py.Group):
+        return _describe_handle(file, file.file.filename, chosen)[0]
+    name = os.fspath(file)
+    with open_hdf5(name) as handle:
+        return _describe_handle(handle, name, chosen)[0]
+
+
+def _describe_handle(handle: h5py.Group, file: str, options: Options) -> tuple[Schema, Tree]:
+    tree = scan_tree(handle, file, limits=options.limits, allowed=options.allow_external)
+    found = find_tables(tree, layout=options.layout, splits=options.splits == "auto")
+    tables = {table.name: _prefixed(table, handle.name or "/") for table in found.tables}
+    default = found.tables[0].name if found.tables else None
+    reason = "the only table" if len(tables) == 1 else "most bytes" if tables else "no dataset has rows"
+    schema = Schema(
+        file=file,
+        tables=tables,
+        default=default,
+        default_reason=reason,
+        metadata={node.path: tree.read_value(node) for node in found.metadata},
+        attrs=tree.read_attrs("/"),
+        notes=tuple(found.notes),
+        file_bytes=os.path.getsize(file) if os.path.exists(file) else 0,
+    )
+    return schema, tree
+
+
+def _prefixed(table: Table, group: str) -> Table:
+    """Paths inside an open group start from it; make them absolute."""
+    if group == "/":
+        return table
+    parts = tuple(replace(part, prefix=group + part.prefix) for part in table.parts)
+    return replace(table, parts=parts, splits={name: _prefixed(inner, group) for name, inner in table.splits.items()})
+
+
+def resolve_tables(files: Any, options: Options) -> Resolved:
+    """The table (or the splits) of one or several files.
+
+    Parameters
+    ----------
+    files
+        A path, a pattern, a list of them, or an open ``h5py.File`` or group.
+
+    Raises
+    ------
+    H5Error
+        If a file cannot be read, or the files do not form one table.
+    """
+    tables: list[Table] = []
+    first: Schema | None = None
+    for schema, table in _file_tables(files, options):
+        first = first or schema
+        tables.append(table)
+    if first is None:
+        raise LayoutError("no file is left to read", hint="every file was left out by on_bad_files")
+    with_splits = [table for table in tables if table.splits]
+    if not with_splits:
+        return Resolved({"train": _merged(tables, options)}, inside=False, schema=first)
+    if len(with_splits) < len(tables):
+        without = next(table for table in tables if not table.splits)
+        raise MismatchError(
+            f"{with_splits[0].files[0]} holds splits ({', '.join(with_splits[0].splits)}) and {without.files[0]} holds none",
+            file=without.files[0],
+            hint="pass splits=False to read all files alike, or load them apart",
+        )
+    names = [name for name in SPLITS if any(name in table.splits for table in tables)]
+    merged = {name: _merged([table.splits[name] for table in tables if name in table.splits], options) for name in names}
+    return Resolved(_agreed(merged), inside=True, schema=first)
+
+
+def resolve_splits(data_files: Mapping[str, Any], options: Options) -> Resolved:
+    """The tables of files that are named split by split.
+
+    Only where ``train`` is the one key may the files hold splits of their own.
+    """
+    if list(data_files) == ["train"]:
+        return resolve_tables(data_files["train"], options)
+    found = {split: resolve_tables(files, options) for split, files in data_files.items()}
+    for split, resolved in found.items():
+        if resolved.inside:
+            file = next(iter(resolved.splits.values())).files[0]
+            raise OptionError(
+                f"data_files names the split {split!r}, and the file holds splits itself: {', '.join(resolved.splits)}",
+                file=file,
+                hint="pass splits=False to read the file's datasets as they are, or name the file without a split",
+            )
+    tables = {split: resolved.splits["train"] for split, resolved in found.items()}
+    return Resolved(_agreed(tables), inside=False, schema=next(iter(found.values())).schema)
+
+
+def _agreed(splits: Mapping[str, Table]) -> dict[str, Table]:
+    """Splits whose columns are one and the same, so that they have the same features."""
+    together = join_rows(list(splits.values())) if len(splits) > 1 else next(iter(splits.values()))
+    return {name: replace(table, columns=together.columns) for name, table in splits.items()}
+
+
+def _merged(tables: Sequence[Table], options: Options) -> Table:
+    if options.join == "columns":
+        return join_columns(tables)
+    single = [len(table.parts) == 1 and table.num_rows == 1 for table in tables]
+    if len(tables) > 1 and all(single) and "file_name" in tables[0].columns:
+        return one_sample_table(tables)
+    return join_rows(tables)
+
+
+def _file_tables(files: Any, options: Options) -> Iterator[tuple[Schema, Table]]:
+    if isinstance(files, h5py.Group):
+        yield _chosen_table(files, files.file.filename, options)
+        return
+    names = expand_files(files)
+    several = len(names) > 1
+    for name in names:
+        try:
+            with open_hdf5(name) as handle:
+                yield _chosen_table(handle, name, _samples(options, handle) if several else options)
+        except _BAD_FILE as error:
+            if options.on_bad_files == "error":
+                raise
+            if options.on_bad_files == "warn":
+                warnings.warn(f"left out: {error}", H5Warning, stacklevel=2)
+
+
+def _samples(options: Options, handle: h5py.File) -> Options:
+    """Rule 6: files that hold single rows and scalars only are one sample each."""
+    if options.layout != "auto":
+        return options
+    sizes: list[int | None] = []
+
+    def look(name: str, item: h5py.HLObject) -> bool | None:
+        if isinstance(item, h5py.Dataset) and item.shape is not None:
+            sizes.append(item.shape[0] if item.shape else None)
+            return True if item.shape and item.shape[0] != 1 else None
+        return None
+
+    handle.visititems(look)
+    return options if any(size not in (None, 1) for size in sizes) or None not in sizes else replace(options, layout="sample")
+
+
+def _chosen_table(handle: h5py.Group, file: str, options: Options) -> tuple[Schema, Table]:
+    schema, tree = _describe_handle(handle, file, options)
+    table = _pick(schema, options)
+    if options.class_labels:
+        names = {column: _label_names(handle, file, given) for column, given in options.class_labels.items()}
+        table = with_class_labels(table, names, file=file)
+    specs = options.feature_specs
+    if specs is not None and not options.nested:
+        table = with_features(table, specs, file=file)
+    table = choose_columns(table, options.columns, file=file)
+    check_filters(file, table.columns.values())
+    _warn_left_out(schema, table, options)
+    return schema, table
+
+
+def _pick(schema: Schema, options: Options) -> Table:
+    if options.table is None:
+        if options.layout == "steps" and not any(part.prefix for table in schema.tables.values() for part in table.parts):
+            raise LayoutError(
+                "layout='steps' needs repeated groups, and the file has none", file=schema.file, hint="leave layout= out"
+            )
+        if options.columns is not None and schema.table is not None:
+            return _table_with(schema, options.columns)
+        if schema.table is None:
+            raise LayoutError(
+                "the file holds no rows", file=schema.file, hint="hf-h5 describe shows what it holds; attributes and scalars are its metadata"
+            )
+        return schema.table
+    name = options.table if options.table.startswith("/") else f"/{options.table}"
+    if name in schema.tables:
+        return schema.tables[name]
+    for table in schema.tables.values():
+        if any(part.path_of(column) == name for part in table.parts[:1] for column in table.columns.values()):
+            return table
+    raise TableError(f"no table {options.table!r}", file=schema.file, hint=closest_names(name, schema.tables))
+
+
+def _table_with(schema: Schema, patterns: Sequence[str]) -> Table:
+    """The first table that has a column for every pattern; the default one says what is wrong if none has."""
+    for table in schema.tables.values():
+        try:
+            match_columns(patterns, list(table.columns))
+        except ColumnError:
+            continue
+        return table
+    return schema.tables[schema.default or ""]
+
+
+def _label_names(handle: h5py.Group, file: str, given: Sequence[str] | str) -> list[str]:
+    """Class names from a list, a dataset (``"/list_classes"``) or an attribute (``"/y@names"``)."""
+    if not isinstance(given, str):
+        return [str(name) for name in given]
+    path, _, attribute = given.partition("@")
+    target = handle.get(path or "/")
+    if target is None:
+        raise OptionError(f"class_labels: there is no {path!r}", file=file, hint="name a dataset '/names' or an attribute '/y@names'")
+    if attribute:
+        values: Any = plain_attrs(target.id, handle, 1 << 20).get(attribute)
+    else:
+        values = plain_value(target, None, 0) if not isinstance(target, h5py.Dataset) else _plain_names(target)
+    if isinstance(values, str):
+        values = [name.strip() for name in values.split(",")]
+    if not isinstance(values, list) or not all(isinstance(name, str | int) for name in values):
+        raise OptionError(f"class_labels: {given!r} holds no list of names", file=file)
+    return [str(name) for name in values]
+
+
+def _plain_names(dataset: h5py.Dataset) -> Any:
+    return plain_value(dataset, interpret_type(dataset.id.get_type()), 1 << 24)
+
+
+def _warn_left_out(schema: Schema, table: Table, options: Options) -> None:
+    """One warning that names what is not among the rows, unless the user chose."""
+    if options.table is not None or options.columns is not None or options.features is not None:
+        return
+    left = [f"table {name!r} ({other.num_rows:,} rows: table={name!r})" for name, other in schema.tables.items() if other is not table and name != table.name]
+    if schema.metadata:
+        names = list(schema.metadata)
+        left.append(f"{len(names)} single values ({', '.join(names[:4])}{', ...' if len(names) > 4 else ''}: hf_h5.describe(file).metadata)")
+    left += [f"{note.path} ({note.why}{f': {note.option}' if note.option else ''})" for note in schema.notes]
+    if left:
+        warnings.warn(f"not among the rows of {schema.file}: {'; '.join(left[:10])}" + (f"; and {len(left) - 10} more" if len(left) > 10 else ""), H5Warning, stacklevel=2)
+

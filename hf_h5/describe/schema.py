@@ -1,0 +1,290 @@
+"""The shared vocabulary: columns, the parts that hold their rows, tables, and the schema of a file.
+
+Pure; no I/O. Everything here is immutable and pickles small, so that workers can be handed a table.
+
+A table's rows lie in *parts*, one after the other: a whole file, one split of it, or one episode. A part says which
+file and which group (``prefix``) its columns' paths start from; a column says how its values are taken from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from .elements import Element, FeatureSpec, Label, Number, Shape, feature_spec, feature_text
+
+__all__ = ["Column", "Note", "Part", "Schema", "Storage", "Table", "Take"]
+
+Take = Literal["rows", "whole", "constant", "counter", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How an HDF5 dataset lies in its file.
+
+    Attributes
+    ----------
+    layout
+        ``"contiguous"``, ``"chunked"``, ``"compact"`` or ``"virtual"``.
+    chunks
+        Shape of one chunk, or None.
+    filter_ids
+        Registered number and name of each filter, in the order in which they were applied.
+    stored_bytes
+        Bytes that the data takes in the file.
+    """
+
+    layout: str
+    chunks: tuple[int, ...] | None
+    filter_ids: tuple[tuple[int, str], ...]
+    stored_bytes: int
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """Names of the filters."""
+        return tuple(name for _, name in self.filter_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes
+    ----------
+    name
+        The path of the dataset (and field) from the table's group, without the leading slash.
+    path
+        Path of the HDF5 dataset, to be joined to the part's ``prefix``.
+    fields
+        Names of the compound's fields that lead to the values, outermost first; ``real`` and ``imag`` of complex.
+    take
+        ``"rows"``: row *i* of the part is ``dataset[i]``; ``"whole"``: the part is one row, the whole dataset;
+        ``"constant"``: the same value for every row of the part; ``"counter"``: the row's number inside the part;
+        ``"missing"``: no value.
+    element, row_shape
+        What a value is, and the dimensions of one row; a leading None is a length that differs between rows.
+    memory
+        numpy dtype of one element of the HDF5 dataset (before ``fields`` are picked) as readers hand it over.
+    converted, variable
+        Why the HDF5 library must convert or collect the values; None where they are read as stored.
+    feature
+        The feature that the user asked for, where it differs from the inferred one.
+    parts
+        The names of the groups, dataset and fields that lead to the values.
+    file
+        The file that holds the column, where it is not the part's.
+    """
+
+    name: str
+    path: str
+    take: Take
+    element: Element
+    row_shape: Shape
+    memory: np.dtype[Any] | None = None
+    fields: tuple[str, ...] = ()
+    converted: str | None = None
+    variable: str | None = None
+    storage: Storage | None = None
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    note: str | None = None
+    feature: FeatureSpec | None = None
+    parts: tuple[str, ...] = ()
+    file: str | None = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """numpy dtype in which ``read`` returns the values; object for strings, bytes and lists."""
+        return _element_dtype(self.element)
+
+    @property
+    def inferred(self) -> FeatureSpec:
+        """The feature that follows from the stored type."""
+        return feature_spec(self.element, self.row_shape)
+
+    @property
+    def spec(self) -> FeatureSpec:
+        """The feature of the column, as ``datasets.Features.to_dict`` writes it."""
+        return self.inferred if self.feature is None else self.feature
+
+    @property
+    def feature_text(self) -> str:
+        """The feature as Python would show it."""
+        return feature_text(self.spec)
+
+    @property
+    def is_ragged(self) -> bool:
+        """Whether the shape of a row differs between rows."""
+        return None in self.row_shape
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row in memory; lengths that vary count as 1."""
+        count = 1
+        for size in self.row_shape:
+            count *= 1 if size is None else size
+        return count * max(1, self.dtype.itemsize)
+
+    @property
+    def nested_name(self) -> tuple[str, ...]:
+        """The groups and fields that lead to the column, for ``nested=True``."""
+        return self.parts or tuple(self.name.split("/"))
+
+
+def _element_dtype(element: Element) -> np.dtype[Any]:
+    if isinstance(element, Number):
+        return element.dtype
+    return np.dtype(np.int64) if isinstance(element, Label) else np.dtype(object)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows that lie together: ``n_rows`` of them, in one file, under one group.
+
+    ``columns`` are the table's columns as *this* part stores them: byte order, string length and the codes of an
+    enum may differ between parts. Parts that agree share one mapping.
+    """
+
+    file: str
+    prefix: str
+    n_rows: int
+    columns: Mapping[str, Column]
+    constants: Mapping[str, Any] = field(default_factory=dict)
+
+    def file_of(self, column: Column) -> str:
+        """The file that holds a column of this part."""
+        return column.file or self.file
+
+    def path_of(self, column: Column) -> str:
+        """The absolute path of a column's HDF5 dataset."""
+        if not self.prefix:
+            return column.path
+        return f"{self.prefix}/{column.path.lstrip('/')}" if column.path else self.prefix
+
+
+@dataclass(frozen=True)
+class Table:
+    """Named columns of equally many rows.
+
+    Attributes
+    ----------
+    name
+        The path of the group that holds the table.
+    columns
+        Columns by name.
+    parts
+        Where the rows lie, in order.
+    rule
+        Which rule found the table, in words.
+    splits
+        The table of each split, where the file holds splits; the table itself is then all of them in order.
+    """
+
+    name: str
+    columns: Mapping[str, Column]
+    parts: tuple[Part, ...]
+    rule: str
+    splits: Mapping[str, Table] = field(default_factory=dict)
+
+    @cached_property
+    def num_rows(self) -> int:
+        return sum(part.n_rows for part in self.parts)
+
+    @cached_property
+    def starts(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """``(len(parts) + 1,)``: the number of the first row of each part, and the number of rows."""
+        counts = np.fromiter((part.n_rows for part in self.parts), np.int64, len(self.parts))
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of the parts, each once, in order."""
+        return tuple(dict.fromkeys(part.file for part in self.parts))
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes that the columns take in the file, as far as the scan looked (first part times parts)."""
+        return sum(column.storage.stored_bytes for column in self.columns.values() if column.storage)
+
+    @property
+    def logical_bytes(self) -> int:
+        """Bytes of all rows once decoded."""
+        return self.num_rows * sum(column.row_bytes for column in self.columns.values())
+
+    def select(self, names: list[str]) -> Table:
+        """The same rows with fewer columns, in the given order."""
+        return replace(
+            self,
+            columns={name: self.columns[name] for name in names},
+            splits={split: table.select(names) for split, table in self.splits.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something of the file that is not among the rows, why, and the option that would load it."""
+
+    path: str
+    why: str
+    option: str | None = None
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What is in one HDF5 file.
+
+    Attributes
+    ----------
+    file
+        The file that was described.
+    tables
+        Tables by name; the default one is first.
+    default
+        Name of the default table; None if the file holds no rows.
+    default_reason
+        Why it is the default.
+    metadata
+        Scalars and one-row side data by path, as plain Python values.
+    attrs
+        Attributes of the file's root as plain Python values.
+    notes
+        What is not loaded.
+    """
+
+    file: str
+    tables: Mapping[str, Table]
+    default: str | None
+    default_reason: str
+    metadata: Mapping[str, Any]
+    attrs: Mapping[str, Any]
+    notes: tuple[Note, ...] = ()
+    file_bytes: int = 0
+
+    @property
+    def table(self) -> Table | None:
+        """The default table."""
+        return None if self.default is None else self.tables[self.default]
+
+    @property
+    def splits(self) -> Mapping[str, Table]:
+        """Splits of the default table."""
+        return {} if self.table is None else self.table.splits
+
+    def __str__(self) -> str:
+        from .render import render_text
+
+        return render_text(self)
+
+    def _repr_html_(self) -> str:
+        from .render import render_html
+
+        return render_html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The schema as plain values that ``json`` can write."""
+        from .render import render_dict
+
+        return render_dict(self)

@@ -1,0 +1,85 @@
+"""The tree of a file as the scan saw it: groups and datasets with their types, without their data.
+
+Pure; no I/O of its own: attributes and small values are fetched by the functions that the scan hands in, while the
+file is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .schema import Note, Storage
+from .types import Stored
+
+__all__ = ["DatasetNode", "GroupNode", "Tree"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetNode:
+    """One HDF5 dataset.
+
+    Attributes
+    ----------
+    path, name
+        Its path in the file and its last part.
+    shape
+        Its dimensions; None for a null dataspace.
+    stored
+        Its type; None where ``unreadable`` says why there is none.
+    """
+
+    path: str
+    name: str
+    shape: tuple[int, ...] | None
+    stored: Stored | None
+    storage: Storage
+    unreadable: str | None = None
+
+    @property
+    def length(self) -> int:
+        """Size of the first axis; scalars have none."""
+        if not self.shape:
+            raise ValueError(f"{self.path} has no first axis")
+        return self.shape[0]
+
+    @property
+    def has_rows(self) -> bool:
+        return bool(self.shape) and self.stored is not None
+
+    @property
+    def logical_bytes(self) -> int:
+        """Bytes of the decoded values."""
+        count = self.stored.full_memory.itemsize if self.stored else 0
+        for size in self.shape or ():
+            count *= size
+        return count
+
+
+@dataclass(slots=True)
+class GroupNode:
+    """One HDF5 group and what lies in it, in the order of the names."""
+
+    path: str
+    name: str
+    groups: dict[str, GroupNode] = field(default_factory=dict)
+    datasets: dict[str, DatasetNode] = field(default_factory=dict)
+
+    def walk(self) -> Iterator[DatasetNode]:
+        """All datasets below, this group's own first."""
+        yield from self.datasets.values()
+        for group in self.groups.values():
+            yield from group.walk()
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A file's root, and how to fetch what the scan left out."""
+
+    file: str
+    root: GroupNode
+    read_attrs: Callable[[str], Mapping[str, Any]]
+    read_value: Callable[[DatasetNode], Any]
+    notes: tuple[Note, ...] = ()
+    file_bytes: int = 0

@@ -1,0 +1,109 @@
+"""Attributes and small datasets of a file as plain Python values, for metadata."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5a, h5g, h5r
+
+from .types import Stored
+
+__all__ = ["plain_attrs", "plain_value", "reference_text"]
+
+
+def plain_attrs(location: Any, handle: h5py.Group, limit_bytes: int) -> dict[str, Any]:
+    """Attributes of an object by name; those above ``limit_bytes`` or of unreadable types as a short text."""
+    owner = h5py.Group(location) if isinstance(location, h5g.GroupID) else h5py.Dataset(location)
+    values: dict[str, Any] = {}
+    for name in owner.attrs:
+        attribute = h5a.open(location, name.encode("utf-8", "surrogateescape"))
+        size = attribute.get_space().get_simple_extent_npoints() * attribute.get_type().get_size()
+        if size > limit_bytes:
+            values[name] = f"<{size:,} bytes>"
+            continue
+        try:
+            values[name] = _plain(owner.attrs[name], handle)
+        except (TypeError, OSError, RuntimeError, ValueError, KeyError) as error:
+            values[name] = f"<unreadable: {error}>"
+    return values
+
+
+def plain_value(dataset: h5py.Dataset, stored: Stored | None, limit_bytes: int) -> Any:
+    """A small dataset's value; None for a null dataspace, a short text for what is too large or unreadable."""
+    if dataset.shape is None:
+        return None
+    size = dataset.size * (stored.full_memory.itemsize if stored else 1)
+    if stored is None or size > limit_bytes:
+        return f"<{size:,} bytes>"
+    try:
+        value = dataset.astype(stored.memory)[()] if stored.converted else dataset[()]
+    except (TypeError, OSError, RuntimeError, ValueError, KeyError) as error:
+        return f"<unreadable: {error}>"
+    return _plain(value, dataset)
+
+
+def reference_text(reference: Any, owner: h5py.HLObject) -> str | None:
+    """A reference as the path of its target; a region with its selection; None for a null reference.
+
+    >>> # "/images" for an object, "/images[0:3, 2:5]" for a region
+    """
+    if not reference:
+        return None
+    raw = h5r.get_name(reference, owner.id)
+    path = "" if raw is None else raw.decode("utf-8", "backslashreplace")
+    if not isinstance(reference, h5r.RegionReference):
+        return path
+    return path + _region_text(h5r.get_region(reference, owner.id))
+
+
+def _region_text(space: Any) -> str:
+    if space.get_select_npoints() == 0:
+        return "[]"
+    start, stop = space.get_select_bounds()
+    box = ", ".join(f"{first}:{last + 1}" for first, last in zip(start, stop, strict=True))
+    is_box = np.prod([last + 1 - first for first, last in zip(start, stop, strict=True)]) == space.get_select_npoints()
+    if is_box:
+        return f"[{box}]"
+    if space.get_select_type() == h5py.h5s.SEL_POINTS:
+        points = space.get_select_elem_pointlist()
+        return "[" + "; ".join(", ".join(map(str, point)) for point in points) + "]"
+    blocks = space.get_select_hyper_blocklist()
+    boxes = (", ".join(f"{a}:{b + 1}" for a, b in zip(low, high, strict=True)) for low, high in blocks)
+    return "[" + "; ".join(boxes) + "]"
+
+
+def _plain(value: Any, owner: h5py.HLObject) -> Any:
+    if isinstance(value, h5py.Empty):
+        return None
+    if isinstance(value, h5r.Reference):
+        return reference_text(value, owner)
+    if isinstance(value, bytes):
+        return _text_or_bytes(value)
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind in "SO" or value.dtype.names:
+            flat = [_plain(item, owner) for item in value.ravel()]
+            return flat if value.ndim == 1 else _reshape(flat, value.shape)
+        return [str(item) for item in value] if value.dtype.kind in "mM" else value.tolist()
+    if isinstance(value, np.void):
+        if value.dtype.names:
+            return {name: _plain(value[name], owner) for name in value.dtype.names}
+        return value.tobytes()
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return str(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _text_or_bytes(value: bytes) -> str | bytes:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value
+
+
+def _reshape(flat: list[Any], shape: tuple[int, ...]) -> Any:
+    if not shape:
+        return flat[0]
+    step = len(flat) // shape[0] if shape[0] else 0
+    return [_reshape(flat[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]

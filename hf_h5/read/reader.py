@@ -1,0 +1,369 @@
+"""Rows of a table as numpy arrays: which part holds them, read from there, decoded, put in the asked order."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ..describe.elements import Label
+from ..describe.opening import open_hdf5
+from ..describe.options import Options
+from ..describe.schema import Column, Part, Table
+from ..errors import ClosedError, ColumnError, DamagedFileError, DataError, FileChangedError, RowError, closest_names
+from .fingerprint import Fingerprint
+from .h5py_route import read_rows, read_whole
+from .plan import Rows, as_rows
+from .values import ValueProblemError, decode_values, pick_field, relabel
+
+__all__ = ["TableReader"]
+
+Batch = dict[str, NDArray[Any]]
+# Open handles per reader; more files than this are closed and reopened in turn.
+_MAX_OPEN = 48
+# What HDF5 and its filters raise when bytes are not what they should be.
+_LIBRARY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+
+
+class TableReader:
+    """Reads rows of a table; thread-safe, fork-safe, and pickled without its handles.
+
+    Parameters
+    ----------
+    table
+        What ``describe.resolve`` returned.
+    options
+        ``route`` and ``threads`` are used here.
+    pinned
+        Open files of the caller by name, used instead of opening them; they are neither closed nor pickled.
+    """
+
+    def __init__(self, table: Table, options: Options | None = None, *, pinned: Mapping[str, h5py.File] | None = None) -> None:
+        self._table = table
+        self._options = options or Options()
+        self._pinned = dict(pinned or {})
+        self._prints = {file: Fingerprint.of_file(file) for file in _all_files(table) if file not in self._pinned}
+        self._closed = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._open: OrderedDict[str, h5py.File] = OrderedDict()
+
+    @property
+    def schema(self) -> Table:
+        """The table that is read."""
+        return self._table
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes when a file or the choice of columns changes."""
+        facts = [(file, each.size, each.mtime_ns) for file, each in self._prints.items()]
+        columns = [(name, repr(column.spec)) for name, column in self._table.columns.items()]
+        return hashlib.sha256(repr((facts, columns)).encode()).hexdigest()[:16]
+
+    def __len__(self) -> int:
+        return self._table.num_rows
+
+    def read(
+        self, rows: Any, columns: Sequence[str] | None = None, out: Mapping[str, NDArray[Any]] | None = None
+    ) -> Batch:
+        """Read rows in any order, repeats allowed.
+
+        Parameters
+        ----------
+        rows
+            A slice, a range, or integers in ``[0, len(self))``.
+        columns
+            Names; all columns if None.
+        out
+            The caller's arrays by column, ``(n, *row_shape)`` in the column's dtype, filled and returned.
+
+        Returns
+        -------
+        dict
+            Per column ``(n, *row_shape)`` in the column's dtype; object arrays of strings, bytes, or of one array per
+            row where lengths differ; masked arrays where a part has no values.
+
+        Raises
+        ------
+        RowError, ColumnError, FileChangedError, DataError, DamagedFileError, ClosedError
+        """
+        if self._closed:
+            raise ClosedError("the reader is closed", file=self._name, hint="open the file again")
+        names = self._names(columns)
+        try:
+            wanted = as_rows(rows, len(self))
+        except RowError as error:
+            raise RowError(error.problem, file=self._name) from error
+        places = list(self._places(wanted))
+        batch = {name: _Assembly(self._table.columns[name], len(wanted), (out or {}).get(name)) for name in names}
+        for part, local, places_out in places:
+            for column_names in _by_dataset(part, names).values():
+                self._read_part(part, local, places_out, column_names, batch, wanted)
+        return {name: assembly.result() for name, assembly in batch.items()}
+
+    def row_groups(self) -> NDArray[np.int64]:
+        """``(k + 1,)`` boundaries of the rows that share chunks of the column with the most bytes."""
+        starts = self._table.starts
+        groups = []
+        for part, first in zip(self._table.parts, starts[:-1].tolist(), strict=True):
+            groups.append(np.arange(first, first + part.n_rows, _group_rows(part), dtype=np.int64))
+        return np.concatenate([*groups, starts[-1:]])
+
+    def check_first_rows(self, count: int = 8) -> None:
+        """Read strings of the first rows, so that text that is none is found at opening and not hours later."""
+        texts = [name for name, column in self._table.columns.items() if column.dtype.kind == "O" and column.take != "missing"]
+        if texts and len(self):
+            self.read(range(min(count, len(self))), texts)
+
+    def close(self) -> None:
+        """Close all files that the reader opened."""
+        self._closed = True
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
+
+    def __enter__(self) -> TableReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        for name in ("_lock", "_open", "_pid"):
+            del state[name]
+        if self._pinned and not all(os.path.exists(file) for file in self._pinned):
+            raise ClosedError("an HDF5 file that lives in memory cannot be sent to a worker", file=self._name)
+        state["_pinned"] = {}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._reset()
+
+    @property
+    def _name(self) -> str:
+        files = self._table.files
+        return files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more" if files else self._table.name
+
+    def _names(self, columns: Sequence[str] | None) -> list[str]:
+        if columns is None:
+            return list(self._table.columns)
+        for name in columns:
+            if name not in self._table.columns:
+                raise ColumnError(f"no column {name!r}", file=self._name, hint=closest_names(name, self._table.columns))
+        return list(columns)
+
+    def _places(self, rows: Rows) -> Iterator[tuple[Part, Rows, slice | NDArray[np.int64]]]:
+        """Each touched part once: its own row numbers, and where they go in the batch."""
+        parts, starts = self._table.parts, self._table.starts
+        if not len(rows):
+            return
+        if isinstance(rows, range):
+            first = int(np.searchsorted(starts, rows.start, side="right")) - 1
+            while first < len(parts) and starts[first] < rows.stop:
+                low, high = max(rows.start, int(starts[first])), min(rows.stop, int(starts[first + 1]))
+                if high > low:
+                    offset = int(starts[first])
+                    yield parts[first], range(low - offset, high - offset), slice(low - rows.start, high - rows.start)
+                first += 1
+            return
+        if len(parts) == 1:
+            yield parts[0], rows, slice(0, len(rows))
+            return
+        owner = np.searchsorted(starts, rows, side="right") - 1
+        order = np.argsort(owner, kind="stable")
+        bounds = np.flatnonzero(np.diff(owner[order])) + 1
+        for group in np.split(order, bounds):
+            number = int(owner[group[0]])
+            yield parts[number], as_rows(rows[group] - starts[number], parts[number].n_rows), group
+
+    def _read_part(
+        self, part: Part, local: Rows, places: slice | NDArray[np.int64], names: list[str], batch: dict[str, _Assembly], rows: Rows
+    ) -> None:
+        """Read the columns of one dataset (or of none: constants and counters) for rows of one part."""
+        first = part.columns[names[0]]
+        if first.take in ("constant", "counter", "missing"):
+            for name in names:
+                batch[name].put(places, _made(part, part.columns[name], local))
+            return
+        raw = self._fetch(part, first, local)
+        for name in names:
+            column, merged = part.columns[name], self._table.columns[name]
+            try:
+                values = decode_values(column.element, pick_field(raw, column.fields))
+            except ValueProblemError as error:
+                raise self._data_error(error, part, column, rows, places, len(local)) from error
+            if column.take == "whole":
+                values = np.broadcast_to(values, (len(local), *values.shape[1:]))
+            if isinstance(column.element, Label) and isinstance(merged.element, Label):
+                values = relabel(values.reshape(len(local)), column.element, merged.element.names)
+            batch[name].put(places, values)
+
+    def _fetch(self, part: Part, column: Column, local: Rows) -> NDArray[Any]:
+        file, path = part.file_of(column), part.path_of(column)
+        with self._lock_of_this_process():
+            dataset = self._dataset(file, path)
+            try:
+                return read_whole(dataset, column) if column.take == "whole" else read_rows(dataset, column, local)
+            except _LIBRARY_ERRORS as error:
+                raise DamagedFileError(
+                    f"the HDF5 library cannot read rows of the dataset: {error}",
+                    file=file,
+                    path=path,
+                    hint="the file may be truncated or corrupt; columns=[...] reads only others",
+                ) from error
+
+    def _lock_of_this_process(self) -> threading.RLock:  # type: ignore[valid-type]
+        if self._pid != os.getpid():
+            self._reset()
+        return self._lock
+
+    def _dataset(self, file: str, path: str) -> h5py.Dataset:
+        self._check_unchanged(file)
+        handle = self._pinned.get(file) or self._open.get(file)
+        if handle is None:
+            handle = self._open[file] = open_hdf5(file)
+            if len(self._open) > _MAX_OPEN:
+                self._open.popitem(last=False)[1].close()
+        elif file in self._open:
+            self._open.move_to_end(file)
+        return handle[path]
+
+    def _check_unchanged(self, file: str) -> None:
+        expected = self._prints.get(file)
+        if expected is None:
+            return
+        found = Fingerprint.of_file(file)
+        if found != expected:
+            raise FileChangedError(
+                f"the file changed since it was opened ({expected.difference(found)})",
+                file=file,
+                hint="open it again; copy it first if another program still writes it",
+            )
+
+    def _data_error(
+        self, error: ValueProblemError, part: Part, column: Column, rows: Rows, places: slice | NDArray[np.int64], count: int
+    ) -> DataError:
+        """Name the row: the problem's position counts all values of the rows read."""
+        total = self._table.columns[column.name].row_shape
+        per_row = 1
+        for size in total:
+            per_row *= size or 1
+        number = min(error.position // max(1, per_row), count - 1) if column.take == "rows" else 0
+        index = np.arange(len(rows))[places][number]
+        return DataError(
+            f"row {int(np.asarray(rows)[index])} of column {column.name!r}: {error}",
+            file=part.file_of(column),
+            path=part.path_of(column),
+            hint=error.hint,
+        )
+
+
+class _Assembly:
+    """One column of a batch while its pieces arrive."""
+
+    def __init__(self, column: Column, n_rows: int, out: NDArray[Any] | None) -> None:
+        self._column, self._n_rows, self._out = column, n_rows, out
+        self._mask: NDArray[np.bool_] | None = None
+
+    def put(self, places: slice | NDArray[np.int64], values: NDArray[Any] | None) -> None:
+        """Place the values of some rows; None where they have none."""
+        ragged = self._column.is_ragged
+        if values is None:
+            self._put_nothing(places)
+        elif self._out is None and not ragged and isinstance(places, slice) and places == slice(0, self._n_rows):
+            self._out = values.astype(self._column.dtype, copy=False).reshape(self._n_rows, *self._shape)
+        elif ragged:
+            target = self._target()
+            numbers = range(self._n_rows)[places] if isinstance(places, slice) else places
+            for number, value in zip(numbers, values, strict=True):
+                target[number] = value
+        else:
+            target = self._target()
+            target[places] = values.reshape(-1, *self._shape) if values.size else values.reshape(target[places].shape)
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return tuple(size for size in self._column.row_shape if size is not None)
+
+    def _target(self) -> NDArray[Any]:
+        if self._out is None:
+            shape = () if self._column.is_ragged else self._shape
+            dtype = np.dtype(object) if self._column.is_ragged else self._column.dtype
+            self._out = np.zeros((self._n_rows, *shape), dtype)
+        return self._out
+
+    def _put_nothing(self, places: slice | NDArray[np.int64]) -> None:
+        target = self._target()
+        if target.dtype.kind == "O":
+            target[places] = None
+            return
+        if self._mask is None:
+            self._mask = np.zeros(self._n_rows, bool)
+        self._mask[places] = True
+
+    def result(self) -> NDArray[Any]:
+        out = self._target()
+        if self._mask is None:
+            return out
+        mask = np.broadcast_to(self._mask.reshape(-1, *(1,) * (out.ndim - 1)), out.shape)
+        return np.ma.MaskedArray(out, mask)
+
+
+def _made(part: Part, column: Column, local: Rows) -> NDArray[Any] | None:
+    """Values that no dataset holds: constants of the part, and row counters."""
+    if column.take == "missing":
+        return None
+    if column.take == "counter":
+        return np.asarray(local, np.int64)
+    value = part.constants.get(column.name)
+    if value is None:
+        return None
+    if column.is_ragged:
+        out = np.empty(len(local), object)
+        for number in range(len(local)):
+            out[number] = np.asarray(value, column.dtype)
+        return out
+    if column.row_shape:
+        array = np.asarray(value, column.dtype)
+        return np.broadcast_to(array, (len(local), *array.shape))
+    return np.full(len(local), value, column.dtype)
+
+
+def _by_dataset(part: Part, names: list[str]) -> dict[Any, list[str]]:
+    """Columns by the dataset that holds them, so that the fields of a compound are read once."""
+    groups: dict[Any, list[str]] = {}
+    for name in names:
+        column = part.columns[name]
+        groups.setdefault((column.take, column.path, column.file), []).append(name)
+    return groups
+
+
+def _group_rows(part: Part) -> int:
+    stored = [column for column in part.columns.values() if column.take == "rows" and column.storage and column.storage.chunks]
+    if not stored:
+        return max(1, part.n_rows) if any(column.take == "whole" for column in part.columns.values()) else 1024
+    largest = max(stored, key=lambda column: column.row_bytes)
+    chunks = largest.storage.chunks if largest.storage else None
+    return int(chunks[0]) if chunks else 1024
+
+
+def _all_files(table: Table) -> list[str]:
+    files = dict.fromkeys(part.file for part in table.parts)
+    for part in table.parts:
+        for column in part.columns.values():
+            if column.file:
+                files.setdefault(column.file)
+    return list(files)
