@@ -101,9 +101,7 @@ class H5Error(Exception):
         return (_rebuild, (type(self), self.problem, self.file, self.path, self.hint))
 
 
-def _rebuild(
-    kind: type[H5Error], problem: str, file: str | None, path: str | None, hint: str | None
-) -> H5Error:
+def _rebuild(kind: type[H5Error], problem: str, file: str | None, path: str | None, hint: str | None) -> H5Error:
     """Unpickle an error: exceptions with keyword arguments do not pickle by themselves."""
     return kind(problem, file=file, path=path, hint=hint)
 

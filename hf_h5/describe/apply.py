@@ -88,9 +88,13 @@ def with_class_labels(table: Table, labels: Mapping[str, Sequence[str]], *, file
         If a column holds more than one number per row.
     """
     chosen = {
-        column: tuple(names) for given, names in labels.items() for column in match_columns([given], list(table.columns), file=file)
+        column: tuple(names)
+        for given, names in labels.items()
+        for column in match_columns([given], list(table.columns), file=file)
     }
-    return map_columns(table, lambda column: _labelled(column, chosen[column.name], file) if column.name in chosen else column)
+    return map_columns(
+        table, lambda column: _labelled(column, chosen[column.name], file) if column.name in chosen else column
+    )
 
 
 def _labelled(column: Column, names: tuple[str, ...], file: str) -> Column:
@@ -98,10 +102,13 @@ def _labelled(column: Column, names: tuple[str, ...], file: str) -> Column:
         raise OptionError(f"class_labels[{column.name!r}] has a name twice", file=file, path=column.path)
     if isinstance(column.element, Text):
         return replace(column, feature={"names": list(names), "_type": "ClassLabel"})
-    is_number = isinstance(column.element, Label) or (isinstance(column.element, Number) and column.element.dtype.kind in "biuf")
+    is_number = isinstance(column.element, Label) or (
+        isinstance(column.element, Number) and column.element.dtype.kind in "biuf"
+    )
     if not is_number or any(size != 1 for size in column.row_shape):
         raise OptionError(
-            f"class_labels: column {column.name!r} is {column.feature_text}, not one number or string per row", file=file
+            f"class_labels: column {column.name!r} is {column.feature_text}, not one number or string per row",
+            file=file,
         )
     return replace(column, element=Label(names, tuple(range(len(names)))), row_shape=())
 
@@ -180,4 +187,3 @@ def _canonical(spec: FeatureSpec) -> FeatureSpec:
 
 def _names(spec: FeatureSpec) -> Any:
     return _leaf(spec).get("names") if _leaf(spec).get("_type") == "ClassLabel" else None
-

@@ -222,7 +222,12 @@ def _common_group(members: list[tuple[str, DatasetNode]]) -> str:
 
 def _other_name(table: Table, taken: Mapping[str, int]) -> str:
     """A second table in one group is called by its first dataset."""
-    paths = [column.path or part.prefix for part in table.parts[:1] for column in table.columns.values() if column.take != "constant"]
+    paths = [
+        column.path or part.prefix
+        for part in table.parts[:1]
+        for column in table.columns.values()
+        if column.take != "constant"
+    ]
     for path in paths:
         name = path if path.startswith("/") else f"{table.parts[0].prefix}/{path}"
         if name not in taken:

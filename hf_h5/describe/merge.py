@@ -122,7 +122,11 @@ def join_columns(tables: Sequence[Table]) -> Table:
             )
         common = [name for name in side.columns if name in columns]
         if common:
-            raise MismatchError(f"join='columns': both {_file(first)} and {_file(side)} have {_listed(common)}", file=_file(side), hint=_HINT)
+            raise MismatchError(
+                f"join='columns': both {_file(first)} and {_file(side)} have {_listed(common)}",
+                file=_file(side),
+                hint=_HINT,
+            )
         if not np.array_equal(side.starts, first.starts):
             raise MismatchError(
                 f"join='columns': the files behind {_file(first)} and {_file(side)} hold different numbers of rows",

@@ -33,11 +33,17 @@ def open_hdf5(file: str) -> h5py.File:
         Each with the file's name and the next step.
     """
     if not os.path.exists(file):
-        raise MissingFileError("there is no such file", file=file, hint="check the path; relative paths start at the current folder")
+        raise MissingFileError(
+            "there is no such file", file=file, hint="check the path; relative paths start at the current folder"
+        )
     if os.path.isdir(file):
-        raise NotHDF5Error("this is a folder, not a file", file=file, hint=f"name its files: {os.path.join(file, '*.h5')!r}")
+        raise NotHDF5Error(
+            "this is a folder, not a file", file=file, hint=f"name its files: {os.path.join(file, '*.h5')!r}"
+        )
     if not os.path.getsize(file):
-        raise NotHDF5Error("the file is empty (0 bytes)", file=file, hint="it may still be written, or a download failed")
+        raise NotHDF5Error(
+            "the file is empty (0 bytes)", file=file, hint="it may still be written, or a download failed"
+        )
     if not has_signature(file):
         raise NotHDF5Error("the file is not HDF5: its signature is missing", file=file, hint=_NEXT_STEP)
     try:
@@ -46,7 +52,9 @@ def open_hdf5(file: str) -> h5py.File:
         raise
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise DamagedFileError(
-            f"the HDF5 library cannot open the file: {error}", file=file, hint="it may be truncated, or still be written"
+            f"the HDF5 library cannot open the file: {error}",
+            file=file,
+            hint="it may be truncated, or still be written",
         ) from error
 
 
@@ -84,7 +92,9 @@ def expand_files(files: Any) -> list[str]:
         name = os.fspath(item)
         found += _matches(name) if glob.has_magic(name) and not os.path.exists(name) else [name]
     if not found:
-        raise MissingFileError("no file was named", hint="pass a path, a pattern such as 'data/*.h5', or a list of them")
+        raise MissingFileError(
+            "no file was named", hint="pass a path, a pattern such as 'data/*.h5', or a list of them"
+        )
     return found
 
 

@@ -102,7 +102,10 @@ def _plain(feature: Any) -> Any:
     if isinstance(feature, list):
         return {"feature": _plain(feature[0]), "length": -1, "_type": "List"}
     if isinstance(feature, Mapping):
-        plain = {name: _plain(inner) if isinstance(inner, Mapping | list) and name != "names" else inner for name, inner in feature.items()}
+        plain = {
+            name: _plain(inner) if isinstance(inner, Mapping | list) and name != "names" else inner
+            for name, inner in feature.items()
+        }
         if plain.get("_type") in ("Sequence", "LargeList") and "feature" in plain:
             plain["_type"] = "List"
         return plain

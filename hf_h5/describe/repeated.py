@@ -162,11 +162,15 @@ def episodes_table(
     """
     names = repeated.inner_names()
     per_member, columns = _unified(repeated, names, take="whole")
-    equal_shapes = len({tuple(nodes[""].shape or ()) for _, _, nodes in repeated.members}) == 1 if names == [""] else False
+    equal_shapes = (
+        len({tuple(nodes[""].shape or ()) for _, _, nodes in repeated.members}) == 1 if names == [""] else False
+    )
     if equal_shapes:
         # Rule 4: many datasets of one shape are rows of that shape.
         shape = repeated.members[0][2][""].shape or ()
-        columns = {name: replace(column, row_shape=shape + column.row_shape[len(shape) :]) for name, column in columns.items()}
+        columns = {
+            name: replace(column, row_shape=shape + column.row_shape[len(shape) :]) for name, column in columns.items()
+        }
     attrs, extra, notes = _attribute_columns(repeated, set(columns), read_attrs)
     every = {"episode_id": constant_column("episode_id", Text())} | columns | extra
     parts = tuple(
@@ -197,8 +201,13 @@ def steps_table(repeated: Repeated, file: str) -> tuple[Table, list[Note]]:
         )
         for number, (name, path, nodes) in enumerate(repeated.members)
     )
-    notes = [Note(f"{repeated.parent.rstrip('/')}/*/{name}", "has another length than the steps", "layout='episodes'") for name in rest]
-    return Table(repeated.parent, every, _with_constants(parts, every), "repeated groups: their rows one after the other (steps)"), notes
+    notes = [
+        Note(f"{repeated.parent.rstrip('/')}/*/{name}", "has another length than the steps", "layout='episodes'")
+        for name in rest
+    ]
+    return Table(
+        repeated.parent, every, _with_constants(parts, every), "repeated groups: their rows one after the other (steps)"
+    ), notes
 
 
 def _largest_family(repeated: Repeated) -> tuple[list[str], list[str]]:
@@ -222,7 +231,11 @@ def _unified(repeated: Repeated, names: list[str], *, take: Any) -> tuple[list[d
     made: dict[Any, dict[str, Column]] = {}
     per_member: list[dict[str, Column]] = []
     for _, _, nodes in repeated.members:
-        key = tuple((name, id(node.stored), node.shape[1:] if node.shape else None) for name, node in nodes.items() if name in names)
+        key = tuple(
+            (name, id(node.stored), node.shape[1:] if node.shape else None)
+            for name, node in nodes.items()
+            if name in names
+        )
         if key not in made:
             made[key] = {
                 column.name: column
@@ -271,4 +284,3 @@ def _with_constants(parts: tuple[Part, ...], every: Mapping[str, Column]) -> tup
         if id(part.columns) not in made:
             made[id(part.columns)] = {name: part.columns.get(name, column) for name, column in every.items()}
     return tuple(replace(part, columns=made[id(part.columns)]) for part in parts)
-

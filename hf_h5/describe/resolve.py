@@ -136,7 +136,9 @@ def resolve_tables(files: Any, options: Options) -> Resolved:
             hint="pass splits=False to read all files alike, or load them apart",
         )
     names = [name for name in SPLITS if any(name in table.splits for table in tables)]
-    merged = {name: _merged([table.splits[name] for table in tables if name in table.splits], options) for name in names}
+    merged = {
+        name: _merged([table.splits[name] for table in tables if name in table.splits], options) for name in names
+    }
     return Resolved(_agreed(merged), inside=True, schema=first)
 
 
@@ -205,7 +207,11 @@ def _samples(options: Options, handle: h5py.File) -> Options:
         return None
 
     handle.visititems(look)
-    return options if any(size not in (None, 1) for size in sizes) or None not in sizes else replace(options, layout="sample")
+    return (
+        options
+        if any(size not in (None, 1) for size in sizes) or None not in sizes
+        else replace(options, layout="sample")
+    )
 
 
 def _chosen_table(handle: h5py.Group, file: str, options: Options) -> tuple[Schema, Table]:
@@ -225,15 +231,21 @@ def _chosen_table(handle: h5py.Group, file: str, options: Options) -> tuple[Sche
 
 def _pick(schema: Schema, options: Options) -> Table:
     if options.table is None:
-        if options.layout == "steps" and not any(part.prefix for table in schema.tables.values() for part in table.parts):
+        if options.layout == "steps" and not any(
+            part.prefix for table in schema.tables.values() for part in table.parts
+        ):
             raise LayoutError(
-                "layout='steps' needs repeated groups, and the file has none", file=schema.file, hint="leave layout= out"
+                "layout='steps' needs repeated groups, and the file has none",
+                file=schema.file,
+                hint="leave layout= out",
             )
         if options.columns is not None and schema.table is not None:
             return _table_with(schema, options.columns)
         if schema.table is None:
             raise LayoutError(
-                "the file holds no rows", file=schema.file, hint="hf-h5 describe shows what it holds; attributes and scalars are its metadata"
+                "the file holds no rows",
+                file=schema.file,
+                hint="hf-h5 describe shows what it holds; attributes and scalars are its metadata",
             )
         return schema.table
     name = options.table if options.table.startswith("/") else f"/{options.table}"
@@ -263,7 +275,9 @@ def _label_names(handle: h5py.Group, file: str, given: Sequence[str] | str) -> l
     path, _, attribute = given.partition("@")
     target = handle.get(path or "/")
     if target is None:
-        raise OptionError(f"class_labels: there is no {path!r}", file=file, hint="name a dataset '/names' or an attribute '/y@names'")
+        raise OptionError(
+            f"class_labels: there is no {path!r}", file=file, hint="name a dataset '/names' or an attribute '/y@names'"
+        )
     if attribute:
         values: Any = plain_attrs(target.id, handle, 1 << 20).get(attribute)
     else:
@@ -283,11 +297,21 @@ def _warn_left_out(schema: Schema, table: Table, options: Options) -> None:
     """One warning that names what is not among the rows, unless the user chose."""
     if options.table is not None or options.columns is not None or options.features is not None:
         return
-    left = [f"table {name!r} ({other.num_rows:,} rows: table={name!r})" for name, other in schema.tables.items() if other is not table and name != table.name]
+    left = [
+        f"table {name!r} ({other.num_rows:,} rows: table={name!r})"
+        for name, other in schema.tables.items()
+        if other is not table and name != table.name
+    ]
     if schema.metadata:
         names = list(schema.metadata)
-        left.append(f"{len(names)} single values ({', '.join(names[:4])}{', ...' if len(names) > 4 else ''}: hf_h5.describe(file).metadata)")
+        left.append(
+            f"{len(names)} single values ({', '.join(names[:4])}{', ...' if len(names) > 4 else ''}: hf_h5.describe(file).metadata)"
+        )
     left += [f"{note.path} ({note.why}{f': {note.option}' if note.option else ''})" for note in schema.notes]
     if left:
-        warnings.warn(f"not among the rows of {schema.file}: {'; '.join(left[:10])}" + (f"; and {len(left) - 10} more" if len(left) > 10 else ""), H5Warning, stacklevel=2)
-
+        warnings.warn(
+            f"not among the rows of {schema.file}: {'; '.join(left[:10])}"
+            + (f"; and {len(left) - 10} more" if len(left) > 10 else ""),
+            H5Warning,
+            stacklevel=2,
+        )

@@ -138,7 +138,10 @@ def _bitfield(tid: h5t.TypeBitfieldID) -> Stored:
 
 def _enum(tid: h5t.TypeEnumID) -> Stored:
     base = _integer(tid.get_super())
-    members = [(tid.get_member_name(i).decode("utf-8", "replace"), int(tid.get_member_value(i))) for i in range(tid.get_nmembers())]
+    members = [
+        (tid.get_member_name(i).decode("utf-8", "replace"), int(tid.get_member_value(i)))
+        for i in range(tid.get_nmembers())
+    ]
     if sorted(members) == [("FALSE", 0), ("TRUE", 1)] and tid.get_size() == 1:
         return replace(base, element=Number(np.dtype(bool)))
     names, codes = tuple(name for name, _ in members), tuple(code for _, code in members)

@@ -46,7 +46,9 @@ class TableReader:
         Open files of the caller by name, used instead of opening them; they are neither closed nor pickled.
     """
 
-    def __init__(self, table: Table, options: Options | None = None, *, pinned: Mapping[str, h5py.File] | None = None) -> None:
+    def __init__(
+        self, table: Table, options: Options | None = None, *, pinned: Mapping[str, h5py.File] | None = None
+    ) -> None:
         self._table = table
         self._options = options or Options()
         self._pinned = dict(pinned or {})
@@ -122,7 +124,11 @@ class TableReader:
 
     def check_first_rows(self, count: int = 8) -> None:
         """Read strings of the first rows, so that text that is none is found at opening and not hours later."""
-        texts = [name for name, column in self._table.columns.items() if column.dtype.kind == "O" and column.take != "missing"]
+        texts = [
+            name
+            for name, column in self._table.columns.items()
+            if column.dtype.kind == "O" and column.take != "missing"
+        ]
         if texts and len(self):
             self.read(range(min(count, len(self))), texts)
 
@@ -136,7 +142,9 @@ class TableReader:
     def __enter__(self) -> TableReader:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -190,7 +198,13 @@ class TableReader:
             yield parts[number], as_rows(rows[group] - starts[number], parts[number].n_rows), group
 
     def _read_part(
-        self, part: Part, local: Rows, places: slice | NDArray[np.int64], names: list[str], batch: dict[str, _Assembly], rows: Rows
+        self,
+        part: Part,
+        local: Rows,
+        places: slice | NDArray[np.int64],
+        names: list[str],
+        batch: dict[str, _Assembly],
+        rows: Rows,
     ) -> None:
         """Read the columns of one dataset (or of none: constants and counters) for rows of one part."""
         first = part.columns[names[0]]
@@ -254,7 +268,13 @@ class TableReader:
             )
 
     def _data_error(
-        self, error: ValueProblemError, part: Part, column: Column, rows: Rows, places: slice | NDArray[np.int64], count: int
+        self,
+        error: ValueProblemError,
+        part: Part,
+        column: Column,
+        rows: Rows,
+        places: slice | NDArray[np.int64],
+        count: int,
     ) -> DataError:
         """Name the row: the problem's position counts all values of the rows read."""
         total = self._table.columns[column.name].row_shape
@@ -352,7 +372,9 @@ def _by_dataset(part: Part, names: list[str]) -> dict[Any, list[str]]:
 
 
 def _group_rows(part: Part) -> int:
-    stored = [column for column in part.columns.values() if column.take == "rows" and column.storage and column.storage.chunks]
+    stored = [
+        column for column in part.columns.values() if column.take == "rows" and column.storage and column.storage.chunks
+    ]
     if not stored:
         return max(1, part.n_rows) if any(column.take == "whole" for column in part.columns.values()) else 1024
     largest = max(stored, key=lambda column: column.row_bytes)

@@ -90,7 +90,9 @@ def _objects(values: list[Any], shape: tuple[int, ...]) -> Values:
 def _texts(raw: Values, padding: str | None) -> Values:
     values = _trimmed(raw, padding)
     try:
-        return _objects([value if isinstance(value, str | None) else value.decode("utf-8") for value in values], raw.shape)
+        return _objects(
+            [value if isinstance(value, str | None) else value.decode("utf-8") for value in values], raw.shape
+        )
     except UnicodeDecodeError:
         return _find_bad_text(values)
 

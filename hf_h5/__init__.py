@@ -1,0 +1,39 @@
+"""HDF5 files in Hugging Face `datasets` and PyTorch: converted and cached, or read in place.
+
+Importing the package registers the builder name ``"hf_h5"`` with ``datasets`` and does nothing else; torch is
+imported when a view is made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import errors
+from .collate import collate
+from .describe.resolve import describe
+from .hf_h5 import H5Builder, H5Config
+from .opening import open_table
+from .registry import register_builder
+
+if TYPE_CHECKING:
+    from .view import H5TorchView
+
+__all__ = [
+    "H5Builder",
+    "H5Config",
+    "H5TorchView",
+    "collate",
+    "describe",
+    "errors",
+    "open_table",
+]
+
+register_builder()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "H5TorchView":
+        from .view import H5TorchView
+
+        return H5TorchView
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Numpy rows -> batches: Arrow tables, tensors, arrays, Python objects. No file is opened here."""

@@ -1,0 +1,275 @@
+"""Columns -> ``datasets.Features``, and batches of numpy rows -> Arrow tables with these features.
+
+Numbers become Arrow buffers without copies; ``Array2D`` to ``Array5D`` are lists of lists whose offsets are computed,
+not looped over.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import datasets
+import numpy as np
+import pyarrow as pa
+from datasets.table import cast_array_to_feature, cast_table_to_features
+from numpy.typing import NDArray
+
+from ..describe.elements import Binary, Element, FeatureSpec, Label, Number, Ragged, Struct, Text, feature_spec
+from ..describe.schema import Column, Table
+from ..errors import DataError
+from ..registry import make_list
+
+__all__ = ["column_features", "table_features", "to_arrow_table", "to_column"]
+
+Batch = Mapping[str, NDArray[Any]]
+
+
+def table_features(table: Table, *, nested: bool = False, given: Any = None) -> datasets.Features:
+    """The features of a table, flat by column or nested by group; ``given`` are the user's own, which count."""
+    if given is not None and nested:
+        return datasets.Features(given)
+    flat = column_features(table.columns, given)
+    if not nested:
+        return datasets.Features(flat)
+    tree: dict[str, Any] = {}
+    for name, column in table.columns.items():
+        *groups, last = column.nested_name
+        inner = tree
+        for group in groups:
+            inner = inner.setdefault(group, {})
+        inner[last] = flat[name]
+    return datasets.Features(tree)
+
+
+def column_features(columns: Mapping[str, Column], given: Any = None) -> dict[str, Any]:
+    """The feature object of each column; the user's own objects (``Image(mode=...)``) where given."""
+    chosen = given or {}
+    return {name: chosen[name] if name in chosen else _feature(column.spec) for name, column in columns.items()}
+
+
+def _feature(spec: FeatureSpec) -> Any:
+    kind = spec.get("_type")
+    if not isinstance(kind, str):
+        return {name: _feature(inner) for name, inner in spec.items()}
+    if kind == "Value":
+        return datasets.Value(spec["dtype"])
+    if kind == "ClassLabel":
+        return datasets.ClassLabel(names=list(spec["names"]))
+    if kind == "List":
+        return make_list(_feature(spec["feature"]), spec.get("length", -1))
+    values = {name: value for name, value in spec.items() if name != "_type"}
+    if kind.startswith("Array"):
+        values["shape"] = tuple(values["shape"])
+    return getattr(datasets, kind)(**values)
+
+
+def to_arrow_table(batch: Batch, table: Table, features: datasets.Features, *, nested: bool = False) -> pa.Table:
+    """Make an Arrow table of a batch.
+
+    Parameters
+    ----------
+    batch
+        What ``read`` returned, for all columns of ``features``.
+    features
+        What ``table_features`` returned; the table has exactly its types.
+    """
+    if nested:
+        return _nested_table(batch, table, features)
+    names = list(features)
+    arrays = [to_column(batch[name], table.columns[name], features[name]) for name in names]
+    return pa.Table.from_arrays(arrays, schema=_schema(features))
+
+
+def _schema(features: datasets.Features) -> pa.Schema:
+    # Not features.arrow_schema: its metadata is made from JSON anew each time, and writers add their own.
+    return pa.schema({name: features.type.field(name).type for name in features})
+
+
+def _nested_table(batch: Batch, table: Table, features: datasets.Features) -> pa.Table:
+    flat = column_features(table.columns)
+    tree: dict[str, Any] = {}
+    for name, column in table.columns.items():
+        if name not in batch:
+            continue
+        *groups, last = column.nested_name
+        inner = tree
+        for group in groups:
+            inner = inner.setdefault(group, {})
+        inner[last] = to_column(batch[name], column, flat[name])
+    made = pa.table({name: _struct(value) for name, value in tree.items()})
+    return cast_table_to_features(made, features)
+
+
+def _struct(value: Any) -> pa.Array:
+    if not isinstance(value, dict):
+        return value
+    return pa.StructArray.from_arrays([_struct(inner) for inner in value.values()], names=list(value))
+
+
+def to_column(values: NDArray[Any], column: Column, feature: Any) -> pa.Array:
+    """One column of a batch as an Arrow array of its feature's type.
+
+    Raises
+    ------
+    DataError
+        If a value does not fit the feature that the user asked for.
+    """
+    mask = None
+    if isinstance(values, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(values).reshape(len(values), -1).all(axis=1)
+        values = values.data
+    array = _ragged_rows(values, column) if column.is_ragged else _fixed_rows(values, column, mask)
+    if column.feature is not None:
+        return _cast(array, column, feature)
+    kind = datasets.features.features.get_nested_type(feature)
+    if isinstance(kind, pa.ExtensionType):
+        return pa.ExtensionArray.from_storage(kind, array)
+    return array if array.type == kind else array.cast(kind)
+
+
+def _cast(array: pa.Array, column: Column, feature: Any) -> pa.Array:
+    inferred = _feature(column.inferred)
+    kind = datasets.features.features.get_nested_type(inferred)
+    if isinstance(kind, pa.ExtensionType):
+        array = pa.ExtensionArray.from_storage(kind, array)
+    try:
+        return cast_array_to_feature(array, feature)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, TypeError, ValueError) as error:
+        raise DataError(
+            f"column {column.name!r} ({column.inferred}) cannot be cast to {feature}: {error}",
+            file=column.file,
+            path=column.path or None,
+            hint="features= names a type that does not hold these values",
+        ) from error
+
+
+def _fixed_rows(values: NDArray[Any], column: Column, mask: NDArray[np.bool_] | None) -> pa.Array:
+    shape = tuple(size for size in column.row_shape if size is not None)
+    leaf = _leaf(column.element, values.reshape(-1))
+    if not shape:
+        return leaf if mask is None else pa.array(np.ascontiguousarray(values), type=leaf.type, mask=mask)
+    is_array = column.inferred["_type"].startswith("Array")
+    n_rows, sized = len(values), 0 not in shape
+    for depth in range(len(shape) - 1, -1, -1):
+        count = n_rows * int(np.prod(shape[:depth], dtype=np.int64))
+        outer = mask if depth == 0 else None
+        if sized and not is_array:
+            leaf = pa.FixedSizeListArray.from_arrays(
+                leaf, shape[depth], mask=None if outer is None else pa.array(outer)
+            )
+        else:
+            leaf = _list(leaf, _even_offsets(count, shape[depth]), outer)
+    return leaf
+
+
+@functools.lru_cache(maxsize=64)
+def _even_offsets(count: int, step: int) -> NDArray[np.int32]:
+    """Offsets of ``count`` lists of ``step`` items: the same for every batch, so made once."""
+    if count * step > np.iinfo(np.int32).max:
+        raise DataError(
+            f"a batch holds {count * step:,} values, more than an Arrow list can count",
+            hint="pass a smaller batch_size=",
+        )
+    return np.arange(count + 1, dtype=np.int32) * np.int32(step)
+
+
+def _list(values: pa.Array, offsets: NDArray[np.int32], mask: NDArray[np.bool_] | None = None) -> pa.Array:
+    if mask is not None and mask.any():
+        return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(mask))
+    count = len(offsets) - 1
+    return pa.Array.from_buffers(pa.list_(values.type), count, [None, pa.py_buffer(offsets)], children=[values])
+
+
+def _ragged_rows(values: NDArray[Any], column: Column) -> pa.Array:
+    """Rows whose first axis (or more) differs in size: offsets of each level from the rows' shapes."""
+    rank = len(column.row_shape)
+    mask = np.fromiter((value is None for value in values), bool, len(values))
+    empty = np.empty((0,) * rank, column.dtype)
+    rows = [empty if value is None else np.asarray(value) for value in values]
+    flat = np.concatenate([row.reshape(-1) for row in rows]) if rows else empty.reshape(-1)
+    array = _leaf(column.element, flat)
+    shapes = np.array([row.shape for row in rows], np.int64).reshape(len(rows), rank)
+    for depth in range(rank - 1, -1, -1):
+        repeats = shapes[:, :depth].prod(axis=1)
+        lengths = np.repeat(shapes[:, depth], repeats)
+        array = _list(array, _offsets(lengths), mask if depth == 0 and mask.any() else None)
+    return array
+
+
+def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int32]:
+    ends = np.cumsum(lengths, dtype=np.int64)
+    if len(ends) and ends[-1] > np.iinfo(np.int32).max:
+        raise DataError(
+            f"a batch holds {ends[-1]:,} values, more than an Arrow list can count", hint="pass a smaller batch_size="
+        )
+    return np.concatenate([np.zeros(1, np.int32), ends.astype(np.int32)])
+
+
+def _leaf(element: Element, flat: NDArray[Any]) -> pa.Array:
+    """A one-dimensional array of values of an element."""
+    match element:
+        case Number(dtype):
+            return _numbers(np.ascontiguousarray(flat), dtype)
+        case Label():
+            return pa.array(np.ascontiguousarray(flat), pa.int64())
+        case Text():
+            return pa.array(flat, pa.string(), from_pandas=False)
+        case Binary():
+            return pa.array(flat, pa.binary(), from_pandas=False)
+        case Ragged(item, shape):
+            return _ragged_items(flat, item, shape)
+        case Struct(fields):
+            arrays = [_shaped(part.element, flat[part.name], part.shape) for part in fields]
+            return pa.StructArray.from_arrays(arrays, names=[part.name for part in fields])
+
+
+def _numbers(flat: NDArray[Any], dtype: np.dtype[Any]) -> pa.Array:
+    if dtype.kind in "Mm":
+        return pa.array(flat)  # not-a-time becomes null
+    if dtype.kind == "b":
+        return pa.array(flat)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(dtype), len(flat), [None, pa.py_buffer(flat)])
+
+
+def _ragged_items(flat: NDArray[Any], item: Element, shape: tuple[int, ...]) -> pa.Array:
+    rows: Sequence[Any] = flat.tolist()
+    lengths = np.fromiter((0 if row is None else len(row) for row in rows), np.int64, len(rows))
+    mask = np.fromiter((row is None for row in rows), bool, len(rows))
+    filled = [row for row in rows if row is not None and len(row)]
+    if filled:
+        joined = np.concatenate(filled)
+    else:
+        joined = np.empty((0, *shape), _dtype_of(item))
+    return _list(_shaped(item, joined, shape), _offsets(lengths), mask if mask.any() else None)
+
+
+def _dtype_of(element: Element) -> np.dtype[Any]:
+    match element:
+        case Number(dtype):
+            return dtype
+        case Label():
+            return np.dtype(np.int64)
+        case Struct(fields):
+            return np.dtype([(part.name, _dtype_of(part.element), part.shape) for part in fields])
+        case _:
+            return np.dtype(object)
+
+
+def _shaped(element: Element, values: NDArray[Any], shape: tuple[int, ...]) -> pa.Array:
+    """Values with dimensions of their own, inside a list or struct."""
+    array = _leaf(element, values.reshape(-1))
+    is_array = (
+        isinstance(element, Number) and element.dtype.kind not in "Mm" and 2 <= len(shape) <= 5 and 0 not in shape
+    )
+    for depth in range(len(shape) - 1, -1, -1):
+        count = len(values) * int(np.prod(shape[:depth], dtype=np.int64))
+        if 0 in shape or is_array:
+            array = _list(array, _even_offsets(count, shape[depth]))
+        else:
+            array = pa.FixedSizeListArray.from_arrays(array, shape[depth])
+    if is_array:
+        kind = datasets.features.features.get_nested_type(_feature(feature_spec(element, shape)))
+        return pa.ExtensionArray.from_storage(kind, array)
+    return array

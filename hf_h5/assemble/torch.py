@@ -1,0 +1,61 @@
+"""Numeric blocks -> tensors, by the rules of the torch formatter of ``datasets``, one allocation per block.
+
+The rules: integers become int64 and floats float32 unless ``dtype`` is given; uint16 and uint32 become int64 before
+that, whatever ``dtype`` says; truth values stay.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+__all__ = ["to_tensor", "warn_if_wrapped"]
+
+_SIMPLE_KWARGS = {"dtype", "device"}
+
+
+def to_tensor(block: NDArray[Any], kwargs: Mapping[str, Any]) -> torch.Tensor:
+    """Make a tensor of a block that the caller gives away; its memory is used where no cast is needed.
+
+    Parameters
+    ----------
+    block
+        Numbers or truth values of any shape.
+    kwargs
+        Arguments of ``torch.tensor``.
+
+    Examples
+    --------
+    >>> to_tensor(np.zeros(2, np.uint8), {}).dtype, to_tensor(np.zeros(2, np.uint8), {"dtype": None}).dtype
+    (torch.int64, torch.uint8)
+    """
+    default: dict[str, Any] = {}
+    if block.dtype.kind in "iu":
+        default = {"dtype": torch.int64}
+        if block.dtype in (np.uint16, np.uint32):
+            block = block.astype(np.int64)
+    elif block.dtype.kind == "f":
+        default = {"dtype": torch.float32}
+    wanted = {**default, **kwargs}
+    if not wanted.keys() <= _SIMPLE_KWARGS:
+        return torch.tensor(block, **wanted)
+    if not block.flags.writeable or not block.flags.c_contiguous:
+        block = np.array(block, order="C")
+    tensor = torch.from_numpy(block)
+    dtype, device = wanted.get("dtype"), wanted.get("device")
+    return tensor if dtype is None and device is None else tensor.to(dtype=dtype, device=device)
+
+
+def warn_if_wrapped(name: str, block: NDArray[Any], kwargs: Mapping[str, Any]) -> None:
+    """Say that uint64 beyond int64 turn negative in the default format."""
+    if block.dtype == np.uint64 and "dtype" not in kwargs and block.size and block.max() > np.iinfo(np.int64).max:
+        warnings.warn(
+            f"column {name!r} holds uint64 above 2^63 - 1, which int64 cannot hold: with_format('torch', dtype=None) keeps them",
+            RuntimeWarning,
+            stacklevel=2,
+        )
