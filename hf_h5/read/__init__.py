@@ -1,0 +1,1 @@
+"""Stored bytes to numpy rows: index, plan, fetch, decode, scatter."""

@@ -1,0 +1,154 @@
+"""Rows that are stored as they are: contiguous datasets, and whole-row chunks without filters.
+
+A gather of scattered rows is a copy out of the mapped file; long runs are read with `pread`, straight into the batch.
+"""
+
+from __future__ import annotations
+
+import itertools
+from concurrent.futures import Executor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DamagedFileError
+from .gather import as_cells, gather_rows, join_runs
+from .plan import Places, Rows, batch_ranges, plan_ranges
+from .source import Source
+from .storage import UNALLOCATED, StorageIndex
+from .tasks import run_tasks
+
+__all__ = ["PlainRows", "is_plain"]
+
+Bytes = NDArray[np.uint8]
+Numbers = NDArray[np.int64]
+
+_LONG_RUN = 64 << 10
+"""Mean length of runs from which system calls do not count."""
+
+_PART_BYTES = 4 << 20
+"""Copies shorter than this are not worth a second thread, which takes about 50 µs to begin."""
+
+
+def is_plain(index: StorageIndex) -> bool:
+    """Whether each row is one run of bytes of the file, or absent."""
+    return index.kind in ("contiguous", "chunked") and index.holds_whole_rows and not index.filters
+
+
+class PlainRows:
+    """Reads the rows of a dataset for which `is_plain` holds.
+
+    Raises
+    ------
+    DamagedFileError
+        If an unfiltered chunk has not the size of a chunk.
+    """
+
+    def __init__(self, index: StorageIndex, source: Source, threads: int) -> None:
+        allocated = index.offsets >= 0
+        wrong = index.sizes[allocated & (index.sizes != index.chunk_nbytes)]
+        if len(wrong):
+            raise DamagedFileError(f"{wrong[0]} bytes are stored for a chunk of {index.chunk_nbytes} without filters")
+        self.index = index
+        self.source = source
+        self.threads = threads
+        self._is_complete = bool(allocated.all())
+        self._end = int((index.offsets + index.sizes)[allocated].max(initial=0))
+
+    def read(self, wanted: Rows, out: Bytes, pool: Executor | None) -> None:
+        """Fill ``out``, ``(n_rows * row_nbytes,)``, with the wanted rows."""
+        if isinstance(wanted, range):
+            begins, sizes = self._find_runs(wanted)
+            if (begins >= 0).all():
+                begins, sizes = join_runs(begins, sizes)
+                if len(begins) == 1 or sizes.mean() >= _LONG_RUN:
+                    self._read_runs(begins, sizes, out, pool)
+                    return
+            wanted = np.arange(wanted.start, wanted.stop)
+        view = self.source.view(0, self._end) if self._end else None
+        mapped = None if view is None else np.frombuffer(view, np.uint8)
+        if mapped is not None and self.index.kind == "contiguous":
+            self._take(mapped, wanted, out, pool)
+            return
+        places, addresses = self._locate(wanted, out)
+        if mapped is not None:
+            self._gather(mapped, places, addresses, out, pool)
+        else:
+            self._fetch(places, addresses, out)
+
+    def _find_runs(self, wanted: range) -> tuple[Numbers, Numbers]:
+        """Return first byte and length of the wanted rows in each chunk; the byte is negative if it is absent."""
+        chunk_rows, row_nbytes = self.index.chunk_rows, self.index.row_nbytes
+        chunks = np.arange(wanted.start // chunk_rows, -(-wanted.stop // chunk_rows))
+        firsts = np.maximum(chunks * chunk_rows, wanted.start)
+        counts = np.minimum((chunks + 1) * chunk_rows, wanted.stop) - firsts
+        offsets = self.index.offsets[chunks]
+        begins = np.where(offsets < 0, UNALLOCATED, offsets + (firsts - chunks * chunk_rows) * row_nbytes)
+        return begins, counts * row_nbytes
+
+    def _read_runs(self, begins: Numbers, sizes: Numbers, out: Bytes, pool: Executor | None) -> None:
+        """Read long runs straight into the batch."""
+        target = out.data
+        at, parts = 0, []
+        for begin, size in zip(begins.tolist(), sizes.tolist(), strict=True):
+            starts = range(0, size, _PART_BYTES)
+            parts += [(begin + start, target[at + start : at + min(size, start + _PART_BYTES)]) for start in starts]
+            at += size
+        if self.source.answers_at_once:
+            found = self.source.read_ranges([begin for begin, _ in parts], [len(part) for _, part in parts])
+            for (_, part), content in zip(parts, found, strict=True):
+                part[:] = content
+        else:
+            run_tasks(parts, lambda part: self.source.read_into(*part), pool, self.threads)
+
+    def _take(self, mapped: Bytes, rows: Numbers, out: Bytes, pool: Executor | None) -> None:
+        """Gather rows of a contiguous dataset."""
+        row_nbytes = self.index.row_nbytes
+        begin = int(self.index.offsets[0])
+        stored = mapped[begin : begin + self.index.n_rows * row_nbytes].reshape(-1, row_nbytes)
+        target = out.reshape(-1, row_nbytes)
+
+        def take(part: slice) -> None:
+            np.take(stored, rows[part], axis=0, out=target[part], mode="clip")
+
+        run_tasks(self._parts(len(rows)), take, pool, self.threads)
+
+    def _locate(self, rows: Numbers, out: Bytes) -> tuple[Places, Numbers]:
+        """Return where the allocated rows go and where they begin; fill in the others."""
+        chunks = rows // self.index.chunk_rows
+        offsets = self.index.offsets[chunks]
+        addresses = offsets + (rows - chunks * self.index.chunk_rows) * self.index.row_nbytes
+        if self._is_complete:
+            return slice(0, len(rows)), addresses
+        absent = offsets < 0
+        cells = as_cells(out, self.index.dtype.itemsize)
+        cells.reshape(len(rows), -1)[absent] = np.frombuffer(self.index.fill, cells.dtype)
+        places = np.flatnonzero(~absent)
+        return places, addresses[places]
+
+    def _gather(self, mapped: Bytes, places: Places, addresses: Numbers, out: Bytes, pool: Executor | None) -> None:
+        row_nbytes = self.index.row_nbytes
+
+        def gather(part: slice) -> None:
+            target = places[part] if not isinstance(places, slice) else part
+            gather_rows(mapped, addresses[part], row_nbytes, out, target)
+
+        run_tasks(self._parts(len(addresses)), gather, pool, self.threads)
+
+    def _fetch(self, places: Places, addresses: Numbers, out: Bytes) -> None:
+        """Read scattered rows of a file that is not mapped, joined to ranges."""
+        row_nbytes = self.index.row_nbytes
+        where = np.arange(places.start, places.stop) if isinstance(places, slice) else places
+        limits = {"gap_bytes": self.source.gap_bytes, "limit_bytes": self.source.limit_bytes}
+        ranges = plan_ranges(addresses, np.full(len(addresses), row_nbytes), **limits)
+        for window in batch_ranges(ranges):
+            found = self.source.read_ranges([each.offset for each in window], [each.size for each in window])
+            for each, content in zip(window, found, strict=True):
+                begins = addresses[each.members] - each.offset
+                gather_rows(np.frombuffer(content, np.uint8), begins, row_nbytes, out, where[each.members])
+
+    def _parts(self, n_rows: int) -> list[slice]:
+        """Split rows into parts that are worth a thread each."""
+        n_parts = max(1, min(self.threads, n_rows * self.index.row_nbytes // _PART_BYTES))
+        bounds = np.linspace(0, n_rows, n_parts + 1).astype(int).tolist()
+        return [slice(start, stop) for start, stop in itertools.pairwise(bounds)]
