@@ -15,6 +15,7 @@ import datasets
 import pyarrow as pa
 
 from .assemble.arrow import table_features, to_arrow_table
+from .describe.opening import skip_others
 from .describe.options import Options, make_options
 from .describe.resolve import resolve_splits
 from .describe.schema import Table
@@ -89,6 +90,9 @@ class H5Builder(datasets.ArrowBasedBuilder):
             )
         paths = {split: dl_manager.download(list(files)) for split, files in data_files.items()}
         options = self.config.options()
+        if self.config.data_dir:
+            # A folder may hold other files too; those named one by one must be HDF5.
+            paths = {split: skip_others(files, self.config.data_dir) for split, files in paths.items()}
         resolved = resolve_splits(paths, options)
         first = next(iter(resolved.splits.values()))
         self.info.features = table_features(first, nested=options.nested, given=options.features)
@@ -96,6 +100,14 @@ class H5Builder(datasets.ArrowBasedBuilder):
             datasets.SplitGenerator(name=split, gen_kwargs={"ranges": [(0, table.num_rows)], "table": table})
             for split, table in resolved.splits.items()
         ]
+
+    def _as_dataset(self, split: Any = "train", in_memory: bool = False) -> datasets.Dataset:
+        """Read a split from the cache; one without rows is a dataset of no rows, where ``datasets`` finds no data."""
+        known = self.info.splits or {}
+        if str(split) in known and known[str(split)].num_examples == 0:
+            empty = self.info.features.arrow_schema.empty_table()
+            return datasets.Dataset(empty, info=self.info, split=split)
+        return super()._as_dataset(split, in_memory)
 
     def _generate_tables(self, ranges: list[tuple[int, int]], table: Table) -> Iterator[tuple[Any, pa.Table]]:
         options = self.config.options()

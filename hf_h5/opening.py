@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 from .describe.options import Options, make_options
 from .describe.resolve import Resolved, resolve_splits, resolve_tables
 from .describe.schema import Table
-from .errors import H5Warning, OptionError
+from .errors import LayoutError, OptionError
 from .read.plan import Rows, as_rows
 from .read.reader import TableReader
 from .registry import parse_split
@@ -63,12 +62,11 @@ def open_tables(files: Any, split: str | None, options: Options) -> Opened:
     if split is None or split in resolved.splits:
         reader = _reader(_one_table(resolved, split), options, files)
         return Opened(reader, range(len(reader)), options)
-    tables = resolved.splits
     pieces = _parse(split, resolved.splits)
     names = list(dict.fromkeys(name for name, _, _ in pieces))
-    tables = [resolved.splits[name] for name in names]
-    joined = replace(tables[0], parts=tuple(part for table in tables for part in table.parts), splits={})
-    offsets = dict(zip(names, np.cumsum([0, *(table.num_rows for table in tables)]).tolist(), strict=False))
+    chosen = [resolved.splits[name] for name in names]
+    joined = replace(chosen[0], parts=tuple(part for table in chosen for part in table.parts), splits={})
+    offsets = dict(zip(names, np.cumsum([0, *(table.num_rows for table in chosen)]).tolist(), strict=False))
     rows = np.concatenate([np.arange(start, stop, dtype=np.int64) + offsets[name] for name, start, stop in pieces])
     reader = _reader(joined, options, files)
     return Opened(reader, as_rows(rows, len(reader)), options)
@@ -98,7 +96,7 @@ def _one_table(resolved: Resolved, split: str | None) -> Table:
             return next(iter(tables.values()))
         sizes = ", ".join(f"{name!r} ({table.num_rows:,} rows)" for name, table in tables.items())
         file = next(iter(tables.values())).files[0]
-        raise OptionError(
+        raise LayoutError(
             f"the file holds several splits: {sizes}",
             file=file,
             hint=f"pass split={next(iter(tables))!r}, or split={'+'.join(tables)!r} for all",
@@ -112,8 +110,5 @@ def _one_table(resolved: Resolved, split: str | None) -> Table:
 def _reader(table: Table, options: Options, files: Any) -> TableReader:
     pinned = {files.file.filename: files.file} if isinstance(files, h5py.Group) else None
     reader = TableReader(table, options, pinned=pinned)
-    for column in table.columns.values():
-        if column.note:
-            warnings.warn(f"column {column.name!r} of {table.files[0]}: {column.note}", H5Warning, stacklevel=4)
     reader.check_first_rows()
     return reader

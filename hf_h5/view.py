@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -26,6 +26,7 @@ from .read.rows import RowSource
 __all__ = ["H5TorchView", "ViewColumn"]
 
 Batch = dict[str, Any]
+_WRONG_KEY = "wrong key {!r}: expected an integer, a slice, integers or a column's name"
 
 
 class H5TorchView:
@@ -228,13 +229,15 @@ class H5TorchView:
         if isinstance(key, range):
             numbers: NDArray[Any] = np.arange(key.start, key.stop, key.step, dtype=np.int64)
         else:
+            if not isinstance(key, np.ndarray) and (isinstance(key, type | bytes) or not isinstance(key, Iterable)):
+                raise TypeError(_WRONG_KEY.format(key))
             numbers = np.asarray(key if isinstance(key, np.ndarray) else list(key))
             if numbers.dtype == bool and len(numbers) == len(self):
                 numbers = np.flatnonzero(numbers)
         if numbers.size == 0:
             return range(0)
         if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
-            raise TypeError(f"wrong key {key!r}: expected an integer, a slice, integers or a column's name")
+            raise TypeError(_WRONG_KEY.format(key))
         numbers = numbers.astype(np.int64)
         wrong = (numbers < -len(self)) | (numbers >= len(self))
         if wrong.any():

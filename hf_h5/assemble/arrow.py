@@ -116,9 +116,9 @@ def to_column(values: NDArray[Any], column: Column, feature: Any) -> pa.Array:
     DataError
         If a value does not fit the feature that the user asked for.
     """
-    mask = None
+    mask: NDArray[np.bool_] | None = None
     if isinstance(values, np.ma.MaskedArray):
-        mask = np.ma.getmaskarray(values).reshape(len(values), -1).all(axis=1)
+        mask = np.ma.getmaskarray(values).reshape(len(values), -1).all(axis=1)  # type: ignore[assignment]
         values = values.data
     array = _ragged_rows(values, column) if column.is_ragged else _fixed_rows(values, column, mask)
     if column.feature is not None:

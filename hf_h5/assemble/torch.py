@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..errors import H5Warning
+
 __all__ = ["to_tensor", "warn_if_wrapped"]
 
 _SIMPLE_KWARGS = {"dtype", "device"}
@@ -55,7 +57,8 @@ def warn_if_wrapped(name: str, block: NDArray[Any], kwargs: Mapping[str, Any]) -
     """Say that uint64 beyond int64 turn negative in the default format."""
     if block.dtype == np.uint64 and "dtype" not in kwargs and block.size and block.max() > np.iinfo(np.int64).max:
         warnings.warn(
-            f"column {name!r} holds uint64 above 2^63 - 1, which int64 cannot hold: with_format('torch', dtype=None) keeps them",
-            RuntimeWarning,
+            f"column {name!r} holds uint64 above 2^63 - 1, which turn negative as int64: "
+            "with_format('torch', dtype=None) keeps them",
+            H5Warning,
             stacklevel=2,
         )

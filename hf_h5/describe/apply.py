@@ -85,7 +85,7 @@ def with_class_labels(table: Table, labels: Mapping[str, Sequence[str]], *, file
     ColumnError
         If there is no such column.
     OptionError
-        If a column holds more than one number per row.
+        If a column holds neither numbers nor strings.
     """
     chosen = {
         column: tuple(names)
@@ -105,12 +105,12 @@ def _labelled(column: Column, names: tuple[str, ...], file: str) -> Column:
     is_number = isinstance(column.element, Label) or (
         isinstance(column.element, Number) and column.element.dtype.kind in "biuf"
     )
-    if not is_number or any(size != 1 for size in column.row_shape):
+    if not is_number:
         raise OptionError(
-            f"class_labels: column {column.name!r} is {column.feature_text}, not one number or string per row",
-            file=file,
+            f"class_labels: column {column.name!r} is {column.feature_text}, not numbers or strings", file=file
         )
-    return replace(column, element=Label(names, tuple(range(len(names)))), row_shape=())
+    shape = () if all(size == 1 for size in column.row_shape) else column.row_shape
+    return replace(column, element=Label(names, tuple(range(len(names)))), row_shape=shape)
 
 
 def with_features(table: Table, specs: Mapping[str, FeatureSpec], *, file: str) -> Table:
@@ -124,7 +124,7 @@ def with_features(table: Table, specs: Mapping[str, FeatureSpec], *, file: str) 
         if name not in table.columns:
             raise ColumnError(f"features: no column {name!r}", file=file, hint=closest_names(name, names))
     chosen = table.select(list(specs))
-    return map_columns(chosen, lambda column: _featured(column, specs[column.name]))
+    return map_columns(chosen, lambda column: _featured(column, specs[column.name]) if column.name in specs else column)
 
 
 def _featured(column: Column, spec: FeatureSpec) -> Column:
@@ -157,6 +157,8 @@ def _element_for(column: Column, spec: FeatureSpec) -> tuple[Element, Any]:
 def _widened(element: Number, leaf: FeatureSpec) -> Number:
     """The number type of the feature, if it holds every value exactly."""
     wanted = leaf.get("dtype")
+    if not isinstance(wanted, str):
+        return element  # numpy reads None as float64
     try:
         dtype = np.dtype(wanted)
     except TypeError:

@@ -88,6 +88,8 @@ def _labelled(column: Column, label: Label) -> Column:
     """One label per row is a ClassLabel; more of them are a mask, whose names go to the attributes."""
     if all(size == 1 for size in column.row_shape):
         return replace(column, element=label, row_shape=())
+    if column.take == "whole" and all(size == 1 for size in column.row_shape[1:]):
+        return replace(column, element=label)  # one label per step of an episode
     names = {str(code): name for name, code in zip(label.names, label.codes, strict=True)}
     return replace(column, element=Number(_mask_dtype(column)), attrs={**column.attrs, "enum": names})
 

@@ -17,7 +17,9 @@ from .splits import FoundSplits, find_splits, named_nodes
 from .tree import DatasetNode, GroupNode, Tree
 from .unify import CannotUnifyError, unify_columns
 
-__all__ = ["Layout", "find_tables"]
+__all__ = ["SAMPLE_RULE", "Layout", "find_tables"]
+
+SAMPLE_RULE = "one sample"
 
 
 @dataclass(slots=True)
@@ -65,7 +67,7 @@ def find_tables(tree: Tree, *, layout: str, splits: bool) -> Layout:
 
 
 def _is_side_data(found: FoundSplits, root: GroupNode) -> bool:
-    """Splits inside each episode, or lists of episode names called ``train`` and ``valid``, are no splits of the rows."""
+    """Splits inside each episode are none of the rows, nor are lists of episodes called ``train`` and ``valid``."""
     inside = _bytes_of(root, found.paths)
     for repeated in find_repeated(root):
         paths = repeated.paths()
@@ -179,22 +181,24 @@ def _whole_table(members: list[tuple[str, DatasetNode]], tree: Tree, layout: str
     """The whole file as one row: rule 6, or ``layout="episodes"`` where nothing repeats."""
     readable = [(name, node) for name, node in members if node.stored is not None and node.shape is not None]
     if layout == "sample":
-        return _single_row_table(readable, tree, "one sample", take="first")
-    return _single_row_table(readable, tree, "the file is one row (episodes)")
+        return _single_row_table(readable, tree, SAMPLE_RULE, take="first")
+    table = _single_row_table(readable, tree, "the file is one row (episodes)")
+    columns = {"file_name": constant_column("file_name", Text())} | dict(table.columns)
+    name = tree.file.replace("\\", "/").rpartition("/")[2]
+    parts = tuple(replace(part, columns=columns, constants={"file_name": name}) for part in table.parts)
+    return replace(table, columns=columns, parts=parts)
 
 
 def _single_row_table(members: list[tuple[str, DatasetNode]], tree: Tree, rule: str, take: str = "whole") -> Table:
     columns = _columns(members, tree, take=take)
-    columns = {"file_name": constant_column("file_name", Text())} | columns
-    name = tree.file.replace("\\", "/").rpartition("/")[2]
-    return Table("/", columns, (Part(tree.file, "", 1, columns, {"file_name": name}),), rule)
+    return Table("/", columns, (Part(tree.file, "", 1, columns),), rule)
 
 
 def _columns(members: list[tuple[str, DatasetNode]], tree: Tree, *, take: Any) -> dict[str, Column]:
     columns: dict[str, Column] = {}
     for name, node in members:
         # Of one sample's file, a first axis of one row is no dimension of the sample.
-        how = ("rows" if node.has_rows else "whole") if take == "first" else take
+        how: Any = ("rows" if node.has_rows else "whole") if take == "first" else take
         for column in dataset_columns(node, name, node.path, take=how, attrs=tree.read_attrs(node.path)):
             columns[_free_name(column.name, columns)] = column
     return {name: column if column.name == name else replace(column, name=name) for name, column in columns.items()}

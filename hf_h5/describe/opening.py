@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import glob
 import os
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import h5py
 
-from ..errors import DamagedFileError, FilterError, MissingFileError, NotHDF5Error, OptionError
+from ..errors import DamagedFileError, FilterError, H5Warning, MissingFileError, NotHDF5Error, OptionError
 from .repeated import natural_key
 from .schema import Column
 
-__all__ = ["check_filters", "expand_files", "has_signature", "open_hdf5"]
+__all__ = ["check_filters", "expand_files", "has_signature", "open_hdf5", "skip_others"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NEXT_STEP = "hf-h5 reads HDF5 files (.h5, .hdf5, .h5ad, .nc, .mat ...); check the path and how the file was written"
@@ -98,14 +99,28 @@ def expand_files(files: Any) -> list[str]:
     return found
 
 
+def skip_others(names: list[str], place: str) -> list[str]:
+    """Leave out the files that are no HDF5 by their signature, and say how many.
+
+    Raises
+    ------
+    NotHDF5Error
+        If none is left.
+    """
+    matches = [name for name in names if has_signature(name)]
+    if not matches:
+        raise NotHDF5Error(f"none of {len(names)} files is HDF5", file=place, hint=_NEXT_STEP)
+    others = [name for name in names if name not in set(matches)]
+    if others:
+        warnings.warn(f"skipped {len(others)} files of {place} that are no HDF5: {others[0]}", H5Warning, stacklevel=2)
+    return matches
+
+
 def _matches(pattern: str) -> list[str]:
     names = sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)), key=natural_key)
     if not names:
         raise MissingFileError("no file matches the pattern", file=pattern, hint="check the folder and the extension")
-    matches = [name for name in names if has_signature(name)]
-    if not matches:
-        raise NotHDF5Error(f"none of the {len(names)} files of the pattern is HDF5", file=pattern, hint=_NEXT_STEP)
-    return matches
+    return skip_others(names, pattern)
 
 
 def check_filters(file: str, columns: Iterable[Column]) -> None:

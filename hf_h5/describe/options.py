@@ -6,8 +6,8 @@ Pure; no I/O.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..errors import OptionError, closest_names
@@ -24,6 +24,12 @@ _CHOICES = {
     "on_bad_files": ("error", "warn", "skip"),
     "on_bad_rows": ("error", "skip"),
     "arrays": ("array", "list"),
+}
+_KINDS: dict[str, tuple[type, str]] = {
+    "table": (str, "a path inside the file"),
+    "nested": (bool, "True or False"),
+    "isolate": (bool, "True or False"),
+    "class_labels": (Mapping, "a mapping of columns to their names"),
 }
 
 
@@ -43,7 +49,7 @@ class Options:
     route: str = "auto"
     threads: int | None = None
     isolate: bool | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     batch_size: int | None = None
     on_bad_files: str = "error"
     on_bad_rows: str = "error"
@@ -77,6 +83,12 @@ def make_options(**given: Any) -> Options:
         value = given.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
             raise OptionError(f"{name}={value!r} is not a positive integer")
+    for name, (kinds, words) in _KINDS.items():
+        if given.get(name) is not None and not isinstance(given[name], kinds):
+            raise OptionError(f"{name}={given[name]!r} is not {words}")
+    for column, names in (given.get("class_labels") or {}).items():
+        if not isinstance(names, str | Iterable):
+            raise OptionError(f"class_labels[{column!r}]={names!r} is neither a list of names nor the path of one")
     values = dict(given)
     for name in ("columns", "allow_external"):
         if values.get(name) is not None:
@@ -91,7 +103,9 @@ def make_options(**given: Any) -> Options:
 
 
 def _strings(name: str, value: Any) -> tuple[str, ...]:
-    items = (value,) if isinstance(value, str | os.PathLike) else tuple(value)
+    if isinstance(value, str | os.PathLike):
+        value = (value,)
+    items = tuple(value) if isinstance(value, Iterable) else (None,)
     if not all(isinstance(item, str | os.PathLike) for item in items):
         raise OptionError(f"{name}={value!r} is not a string or a list of strings")
     return tuple(os.fspath(item) for item in items)

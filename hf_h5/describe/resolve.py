@@ -22,7 +22,7 @@ from ..errors import (
     closest_names,
 )
 from .apply import choose_columns, match_columns, with_class_labels, with_features
-from .layout import find_tables
+from .layout import SAMPLE_RULE, find_tables
 from .merge import join_columns, join_rows, one_sample_table
 from .opening import check_filters, expand_files, open_hdf5
 from .options import Options, make_options
@@ -131,7 +131,7 @@ def resolve_tables(files: Any, options: Options) -> Resolved:
     if len(with_splits) < len(tables):
         without = next(table for table in tables if not table.splits)
         raise MismatchError(
-            f"{with_splits[0].files[0]} holds splits ({', '.join(with_splits[0].splits)}) and {without.files[0]} holds none",
+            f"{with_splits[0].files[0]} holds splits ({', '.join(with_splits[0].splits)}), {without.files[0]} none",
             file=without.files[0],
             hint="pass splits=False to read all files alike, or load them apart",
         )
@@ -172,7 +172,7 @@ def _merged(tables: Sequence[Table], options: Options) -> Table:
     if options.join == "columns":
         return join_columns(tables)
     single = [len(table.parts) == 1 and table.num_rows == 1 for table in tables]
-    if len(tables) > 1 and all(single) and "file_name" in tables[0].columns:
+    if len(tables) > 1 and all(single) and tables[0].rule == SAMPLE_RULE:
         return one_sample_table(tables)
     return join_rows(tables)
 
@@ -215,7 +215,7 @@ def _samples(options: Options, handle: h5py.File) -> Options:
 
 
 def _chosen_table(handle: h5py.Group, file: str, options: Options) -> tuple[Schema, Table]:
-    schema, tree = _describe_handle(handle, file, options)
+    schema, _tree = _describe_handle(handle, file, options)
     table = _pick(schema, options)
     if options.class_labels:
         names = {column: _label_names(handle, file, given) for column, given in options.class_labels.items()}
@@ -226,6 +226,7 @@ def _chosen_table(handle: h5py.Group, file: str, options: Options) -> tuple[Sche
     table = choose_columns(table, options.columns, file=file)
     check_filters(file, table.columns.values())
     _warn_left_out(schema, table, options)
+    _warn_rounded(table, file)
     return schema, table
 
 
@@ -298,15 +299,13 @@ def _warn_left_out(schema: Schema, table: Table, options: Options) -> None:
     if options.table is not None or options.columns is not None or options.features is not None:
         return
     left = [
-        f"table {name!r} ({other.num_rows:,} rows: table={name!r})"
+        f"{_listed(list(other.columns))} ({other.num_rows:,} rows: table={name!r})"
         for name, other in schema.tables.items()
         if other is not table and name != table.name
     ]
     if schema.metadata:
         names = list(schema.metadata)
-        left.append(
-            f"{len(names)} single values ({', '.join(names[:4])}{', ...' if len(names) > 4 else ''}: hf_h5.describe(file).metadata)"
-        )
+        left.append(f"{len(names)} single values ({_listed(names)}: hf_h5.describe(file).metadata)")
     left += [f"{note.path} ({note.why}{f': {note.option}' if note.option else ''})" for note in schema.notes]
     if left:
         warnings.warn(
@@ -315,3 +314,14 @@ def _warn_left_out(schema: Schema, table: Table, options: Options) -> None:
             H5Warning,
             stacklevel=2,
         )
+
+
+def _warn_rounded(table: Table, file: str) -> None:
+    """Say which columns are not held exactly."""
+    for column in table.columns.values():
+        if column.note:
+            warnings.warn(f"column {column.name!r} of {file}: {column.note}", H5Warning, stacklevel=2)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")

@@ -6,6 +6,7 @@ found before anything is opened; then each dataset is opened once for its type, 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,14 +29,28 @@ _FILTERS = {
     4: "szip",
     5: "nbit",
     6: "scaleoffset",
+    305: "LZO",
     307: "bzip2",
     32000: "lzf",
     32001: "blosc",
+    32002: "MAFISC",
+    32003: "Snappy",
     32004: "lz4",
     32008: "bitshuffle",
+    32009: "SPDP",
+    32012: "JPEG-LS",
     32013: "zfp",
+    32014: "fpzip",
     32015: "zstd",
+    32017: "SZ",
+    32018: "FCIDECOMP",
+    32019: "JPEG",
+    32022: "BitGroom",
+    32023: "GranularBR",
+    32024: "SZ3",
     32026: "blosc2",
+    32027: "FLAC",
+    32028: "SPERR",
 }
 
 
@@ -58,35 +73,118 @@ def scan_tree(handle: h5py.File | h5py.Group, file: str, *, limits: Limits, allo
     DamagedFileError
         If the library cannot walk it.
     """
-    links = _walk_links(handle, file, limits)
-    kinds = _walk_objects(handle, file)
-    root = GroupNode("/", "")
-    groups = {b"": root}
-    notes: list[Note] = []
-    cache: dict[bytes, Stored | str] = {}
-    for raw, kind in sorted(links.items()):
-        parent_raw, _, name_raw = raw.rpartition(b"/")
-        path, name = "/" + _decode(raw), _decode(name_raw)
-        parent = groups.get(parent_raw)
-        if kind == h5l.TYPE_EXTERNAL:
-            _add_external(handle, file, raw, path, parent, allowed, cache, notes)
-        elif kind == h5l.TYPE_SOFT:
-            _note_dangling(handle, raw, path, notes)
-        elif kind != h5l.TYPE_HARD:
-            raise RefusedError("user-defined link is refused", file=file, path=path)
-        elif parent is None or raw not in kinds:
-            continue
-        elif kinds[raw] == h5o.TYPE_GROUP:
-            groups[raw] = parent.groups[name] = GroupNode(path, name)
-        elif kinds[raw] == h5o.TYPE_DATASET:
-            parent.datasets[name] = _look_at(handle.id, file, raw, path, name, allowed, cache)
+    scan = _Scan(limits, allowed)
+    root = scan.walk(handle, file, at="", seen=frozenset())
     return Tree(
         file,
         root,
         lambda path: _attrs(handle, path, limits),
         lambda node: plain_value(handle[node.path[1:]], node.stored, limits.metadata_bytes),
-        tuple(notes),
+        tuple(scan.notes),
     )
+
+
+class _Scan:
+    """One walk over a file, and over the files that its external links lead to where that is allowed."""
+
+    def __init__(self, limits: Limits, allowed: Sequence[str]) -> None:
+        self.notes: list[Note] = []
+        self._limits = limits
+        self._allowed = allowed
+        # Files repeat few types many times, so each encoding is read once.
+        self._types: dict[bytes, Stored | str] = {}
+
+    def walk(self, handle: h5py.Group, file: str, *, at: str, seen: frozenset[tuple[str, str]]) -> GroupNode:
+        """Look at what lies below a group; ``at`` is its path in the file that was opened first."""
+        links = _walk_links(handle, file, self._limits)
+        kinds = _walk_objects(handle, file)
+        root = GroupNode(at or "/", at.rpartition("/")[2])
+        groups = {b"": root}
+        for raw, kind in sorted(links.items()):
+            parent_raw, _, name_raw = raw.rpartition(b"/")
+            path, name = f"{at}/{_decode(raw)}", _decode(name_raw)
+            parent = groups.get(parent_raw)
+            if kind == h5l.TYPE_EXTERNAL:
+                self._follow(handle, file, raw, path, parent, seen)
+            elif kind == h5l.TYPE_SOFT:
+                self._note_dangling(handle, raw, path)
+            elif kind != h5l.TYPE_HARD:
+                raise RefusedError("user-defined link is refused", file=file, path=path)
+            elif parent is None or raw not in kinds:
+                continue
+            elif kinds[raw] == h5o.TYPE_GROUP:
+                groups[raw] = parent.groups[name] = GroupNode(path, name)
+            elif kinds[raw] == h5o.TYPE_DATASET:
+                parent.datasets[name] = self._look_at(handle, file, raw, path, name)
+        return root
+
+    def _follow(
+        self,
+        handle: h5py.Group,
+        file: str,
+        raw: bytes,
+        path: str,
+        parent: GroupNode | None,
+        seen: frozenset[tuple[str, str]],
+    ) -> None:
+        """Follow an external link into an allowed folder; links that lead back to where they came from end."""
+        target = handle.get(raw, getlink=True)
+        check_external_link(file, path, target.filename, self._allowed)
+        try:
+            kind = h5o.get_info(handle.id, raw).type
+        except (KeyError, OSError, RuntimeError, ValueError):
+            self.notes.append(Note(path, f"the external link to {target.filename!r} leads nowhere"))
+            return
+        name = path.rpartition("/")[2]
+        if parent is None:
+            return
+        if kind == h5o.TYPE_DATASET:
+            parent.datasets[name] = self._look_at(handle, file, raw, path, name)
+            return
+        group = h5py.Group(h5o.open(handle.id, raw))
+        other = group.file.filename
+        key = (os.path.realpath(other), str(group.name))
+        if key in seen or os.path.realpath(other) == os.path.realpath(file):
+            self.notes.append(Note(path, "the external link leads back"))
+            return
+        parent.groups[name] = self.walk(group, other, at=path, seen=seen | {key})
+
+    def _note_dangling(self, handle: h5py.Group, raw: bytes, path: str) -> None:
+        """A soft link leads to an object that has a hard link too, or nowhere."""
+        try:
+            h5o.get_info(handle.id, raw)
+        except (KeyError, RuntimeError, OSError, ValueError):
+            target = handle.get(raw, getlink=True).path
+            self.notes.append(Note(path, f"the soft link to {target!r} leads nowhere"))
+
+    def _look_at(self, handle: h5py.Group, file: str, raw: bytes, path: str, name: str) -> DatasetNode:
+        try:
+            dataset = h5o.open(handle.id, raw)
+            plist = dataset.get_create_plist()
+            layout = check_storage(file, path, plist, self._allowed)
+            space = dataset.get_space()
+            is_null = space.get_simple_extent_type() == h5s.NULL
+            shape = None if is_null else tuple(space.get_simple_extent_dims())
+            stored = self._interpret(dataset)
+            storage = _storage(dataset, plist, layout)
+        except H5Error:
+            raise
+        except (RuntimeError, OSError, KeyError, ValueError, TypeError) as error:
+            raise _damaged("the dataset's header cannot be read", file, error, path) from error
+        if isinstance(stored, str):
+            return DatasetNode(path, name, shape, None, storage, unreadable=stored)
+        return DatasetNode(path, name, shape, stored, storage)
+
+    def _interpret(self, dataset: h5d.DatasetID) -> Stored | str:
+        """The type of a dataset, or why it has none."""
+        tid = dataset.get_type()
+        key = tid.encode()
+        if key not in self._types:
+            try:
+                self._types[key] = interpret_type(tid)
+            except UnreadableTypeError as error:
+                self._types[key] = str(error)
+        return self._types[key]
 
 
 def _walk_links(handle: h5py.Group, file: str, limits: Limits) -> dict[bytes, int]:
@@ -121,44 +219,6 @@ def _walk_objects(handle: h5py.Group, file: str) -> dict[bytes, int]:
     return kinds
 
 
-def _look_at(
-    location: Any,
-    file: str,
-    raw: bytes,
-    path: str,
-    name: str,
-    allowed: Sequence[str],
-    cache: dict[bytes, Stored | str],
-) -> DatasetNode:
-    try:
-        dataset = h5o.open(location, raw)
-        plist = dataset.get_create_plist()
-        layout = check_storage(file, path, plist, allowed)
-        space = dataset.get_space()
-        shape = None if space.get_simple_extent_type() == h5s.NULL else tuple(space.get_simple_extent_dims())
-        stored = _interpret(dataset, cache)
-        storage = _storage(dataset, plist, layout)
-    except H5Error:
-        raise
-    except (RuntimeError, OSError, KeyError, ValueError, TypeError) as error:
-        raise _damaged("the dataset's header cannot be read", file, error, path) from error
-    if isinstance(stored, str):
-        return DatasetNode(path, name, shape, None, storage, unreadable=stored)
-    return DatasetNode(path, name, shape, stored, storage)
-
-
-def _interpret(dataset: h5d.DatasetID, cache: dict[bytes, Stored | str]) -> Stored | str:
-    """The type of a dataset; files repeat few types many times, so each encoding is read once."""
-    tid = dataset.get_type()
-    key = tid.encode()
-    if key not in cache:
-        try:
-            cache[key] = interpret_type(tid)
-        except UnreadableTypeError as error:
-            cache[key] = str(error)
-    return cache[key]
-
-
 def _storage(dataset: h5d.DatasetID, plist: h5py.h5p.PropDCID, layout: str) -> Storage:
     chunks = tuple(plist.get_chunk()) if layout == "chunked" else None
     filters = tuple(_filter(plist.get_filter(number)) for number in range(plist.get_nfilters())) if chunks else ()
@@ -169,38 +229,6 @@ def _storage(dataset: h5d.DatasetID, plist: h5py.h5p.PropDCID, layout: str) -> S
 def _filter(entry: tuple[int, int, tuple[int, ...], bytes]) -> tuple[int, str]:
     number, _, _, label = entry
     return number, _FILTERS.get(number) or label.decode("ascii", "replace") or "unknown"
-
-
-def _add_external(
-    handle: h5py.Group,
-    file: str,
-    raw: bytes,
-    path: str,
-    parent: GroupNode | None,
-    allowed: Sequence[str],
-    cache: dict[bytes, Stored | str],
-    notes: list[Note],
-) -> None:
-    """Follow an external link into an allowed folder; only to a dataset, which is what sidecar files hold."""
-    target = handle.get(raw, getlink=True)
-    check_external_link(file, path, target.filename, allowed)
-    try:
-        kind = h5o.get_info(handle.id, raw).type
-    except (KeyError, OSError, RuntimeError):
-        notes.append(Note(path, f"the external link to {target.filename!r} leads nowhere"))
-        return
-    if kind == h5o.TYPE_DATASET and parent is not None:
-        name = path.rpartition("/")[2]
-        parent.datasets[name] = _look_at(handle.id, file, raw, path, name, allowed, cache)
-    else:
-        notes.append(Note(path, "external links to groups are not followed", "open the other file itself"))
-
-
-def _note_dangling(handle: h5py.Group, raw: bytes, path: str, notes: list[Note]) -> None:
-    """A soft link leads to an object that has a hard link too, or nowhere."""
-    if handle.get(raw, getclass=True, default=None) is None:
-        target = handle.get(raw, getlink=True).path
-        notes.append(Note(path, f"the soft link to {target!r} leads nowhere"))
 
 
 def _attrs(handle: h5py.Group, path: str, limits: Limits) -> Mapping[str, Any]:

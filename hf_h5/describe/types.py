@@ -97,7 +97,8 @@ def interpret_type(tid: h5t.TypeID) -> Stored:
     reader = _READERS.get(kind)
     if reader is None:
         raise UnreadableTypeError(f"HDF5 type class {kind} has no counterpart")
-    return reader(tid)
+    stored: Stored = reader(tid)
+    return stored
 
 
 def _integer(tid: h5t.TypeIntegerID) -> Stored:
@@ -106,9 +107,9 @@ def _integer(tid: h5t.TypeIntegerID) -> Stored:
     if size in (1, 2, 4, 8) and precision == size * 8:
         dtype = np.dtype(f"{_order(tid)}{letter}{size}")
         return Stored(Number(dtype.newbyteorder("=")), dtype)
-    width = next((width for width in _INTEGER_WIDTHS if width >= precision), None)
+    width = next((width for width in _INTEGER_WIDTHS if width >= size * 8), None)
     if width is None:
-        raise UnreadableTypeError(f"integers of {precision} bits are wider than 64")
+        raise UnreadableTypeError(f"integers of {size} bytes are wider than 64 bits")
     dtype = np.dtype(f"{letter}{width // 8}")
     return Stored(Number(dtype), dtype, converted=f"integers of {precision} bits")
 
@@ -138,11 +139,12 @@ def _bitfield(tid: h5t.TypeBitfieldID) -> Stored:
 
 def _enum(tid: h5t.TypeEnumID) -> Stored:
     base = _integer(tid.get_super())
-    members = [
-        (tid.get_member_name(i).decode("utf-8", "replace"), int(tid.get_member_value(i)))
-        for i in range(tid.get_nmembers())
-    ]
-    if sorted(members) == [("FALSE", 0), ("TRUE", 1)] and tid.get_size() == 1:
+    found = {
+        tid.get_member_name(i).decode("utf-8", "replace"): tid.get_member_value(i) for i in range(tid.get_nmembers())
+    }
+    # By code: the library sorts members now and then, and names in order of their codes are what users count.
+    members = sorted(((name, int(code)) for name, code in found.items()), key=lambda member: member[1])
+    if members == [("FALSE", 0), ("TRUE", 1)] and tid.get_size() == 1:
         return replace(base, element=Number(np.dtype(bool)))
     names, codes = tuple(name for name, _ in members), tuple(code for _, code in members)
     return replace(base, element=Label(names, codes))
@@ -177,7 +179,7 @@ def _opaque(tid: h5t.TypeOpaqueID) -> Stored:
 
 def _arrow_time(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The unit of Arrow that holds every value of ``dtype`` exactly."""
-    unit, count = np.datetime_data(dtype)
+    unit, _ = np.datetime_data(dtype)
     units = _TIMESTAMP_UNITS if dtype.kind == "M" else _DURATION_UNITS
     if unit in ("ps", "fs", "as", "generic") or (dtype.kind == "m" and unit in "YM"):
         raise UnreadableTypeError(f"Arrow has no {dtype}")
@@ -204,7 +206,8 @@ def _compound(tid: h5t.TypeCompoundID) -> Stored:
         layout |= {"offsets": [tid.get_member_offset(i) for i in range(len(names))], "itemsize": tid.get_size()}
     fields = tuple(StoredField(name, member) for name, member in zip(names, members, strict=True))
     note = next((member.note for member in members if member.note), None)
-    return Stored(None, np.dtype(layout), fields=fields, converted=converted, variable=variable, note=note)
+    dtype: np.dtype[Any] = np.dtype(layout)  # type: ignore[call-overload]  # numpy types no dict of Any
+    return Stored(None, dtype, fields=fields, converted=converted, variable=variable, note=note)
 
 
 def _complex(dtype: np.dtype[Any]) -> Stored:
@@ -222,8 +225,7 @@ def _is_plain_float(member: Stored) -> bool:
 def _as_element(stored: Stored) -> Element:
     """The element of a list's items: compounds become structs there."""
     if stored.element is not None:
-        # Masks and lists of enums stay numbers: a ClassLabel is one label per row.
-        return Number(stored.memory.newbyteorder("=")) if isinstance(stored.element, Label) else stored.element
+        return stored.element
     return Struct(tuple(StructField(part.name, _as_element(part.stored), part.stored.shape) for part in stored.fields))
 
 

@@ -60,6 +60,7 @@ class Assembly:
         self._mask[places] = True
 
     def result(self) -> NDArray[Any]:
+        """The column of the whole batch, masked where parts have no values."""
         out = self._target()
         if self._mask is None:
             return out

@@ -60,7 +60,7 @@ def _span_rows(dataset: h5py.Dataset) -> int:
     if dataset.chunks:
         return int(dataset.chunks[0])
     row_bytes = max(1, dataset.id.get_type().get_size() * int(np.prod(dataset.shape[1:], dtype=np.int64)))
-    return max(1, _JOINED_BYTES // row_bytes)
+    return max(1, _JOINED_BYTES // int(row_bytes))
 
 
 def _bounds(rows: slice | NDArray[np.int64]) -> tuple[int, int]:

@@ -14,14 +14,14 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ..describe.elements import Label
 from ..describe.opening import open_hdf5
 from ..describe.options import Options
 from ..describe.schema import Column, Part, Table
 from ..errors import ClosedError, ColumnError, DamagedFileError, DataError, FileChangedError, RowError, closest_names
+from .assembly import Assembly, made_values
 from .fingerprint import Fingerprint
 from .h5py_route import read_rows, read_whole
-from .plan import Rows, as_rows
+from .plan import Places, Rows, as_rows
 from .values import ValueProblemError, decode_values, pick_field, relabel
 
 __all__ = ["TableReader"]
@@ -108,7 +108,7 @@ class TableReader:
         except RowError as error:
             raise RowError(error.problem, file=self._name) from error
         places = list(self._places(wanted))
-        batch = {name: _Assembly(self._table.columns[name], len(wanted), (out or {}).get(name)) for name in names}
+        batch = {name: Assembly(self._table.columns[name], len(wanted), (out or {}).get(name)) for name in names}
         for part, local, places_out in places:
             for column_names in _by_dataset(part, names).values():
                 self._read_part(part, local, places_out, column_names, batch, wanted)
@@ -173,7 +173,7 @@ class TableReader:
                 raise ColumnError(f"no column {name!r}", file=self._name, hint=closest_names(name, self._table.columns))
         return list(columns)
 
-    def _places(self, rows: Rows) -> Iterator[tuple[Part, Rows, slice | NDArray[np.int64]]]:
+    def _places(self, rows: Rows) -> Iterator[tuple[Part, Rows, Places]]:
         """Each touched part once: its own row numbers, and where they go in the batch."""
         parts, starts = self._table.parts, self._table.starts
         if not len(rows):
@@ -201,28 +201,27 @@ class TableReader:
         self,
         part: Part,
         local: Rows,
-        places: slice | NDArray[np.int64],
+        places: Places,
         names: list[str],
-        batch: dict[str, _Assembly],
+        batch: dict[str, Assembly],
         rows: Rows,
     ) -> None:
         """Read the columns of one dataset (or of none: constants and counters) for rows of one part."""
         first = part.columns[names[0]]
         if first.take in ("constant", "counter", "missing"):
             for name in names:
-                batch[name].put(places, _made(part, part.columns[name], local))
+                batch[name].put(places, made_values(part, part.columns[name], local))
             return
         raw = self._fetch(part, first, local)
         for name in names:
-            column, merged = part.columns[name], self._table.columns[name]
+            column = part.columns[name]
             try:
                 values = decode_values(column.element, pick_field(raw, column.fields))
             except ValueProblemError as error:
                 raise self._data_error(error, part, column, rows, places, len(local)) from error
             if column.take == "whole":
                 values = np.broadcast_to(values, (len(local), *values.shape[1:]))
-            if isinstance(column.element, Label) and isinstance(merged.element, Label):
-                values = relabel(values.reshape(len(local)), column.element, merged.element.names)
+            values = relabel(values, column.element, self._table.columns[name].element)
             batch[name].put(places, values)
 
     def _fetch(self, part: Part, column: Column, local: Rows) -> NDArray[Any]:
@@ -239,7 +238,7 @@ class TableReader:
                     hint="the file may be truncated or corrupt; columns=[...] reads only others",
                 ) from error
 
-    def _lock_of_this_process(self) -> threading.RLock:  # type: ignore[valid-type]
+    def _lock_of_this_process(self) -> threading.RLock:
         if self._pid != os.getpid():
             self._reset()
         return self._lock
@@ -273,7 +272,7 @@ class TableReader:
         part: Part,
         column: Column,
         rows: Rows,
-        places: slice | NDArray[np.int64],
+        places: Places,
         count: int,
     ) -> DataError:
         """Name the row: the problem's position counts all values of the rows read."""
@@ -283,83 +282,15 @@ class TableReader:
             per_row *= size or 1
         number = min(error.position // max(1, per_row), count - 1) if column.take == "rows" else 0
         index = np.arange(len(rows))[places][number]
+        row = int(np.asarray(rows)[index])
+        inner = row - int(self._table.starts[self._table.parts.index(part)]) if len(self._table.parts) > 1 else row
+        where = f"row {row}" if inner == row else f"row {row} (row {inner} of its file or group)"
         return DataError(
-            f"row {int(np.asarray(rows)[index])} of column {column.name!r}: {error}",
+            f"{where} of column {column.name!r}: {error}",
             file=part.file_of(column),
             path=part.path_of(column),
             hint=error.hint,
         )
-
-
-class _Assembly:
-    """One column of a batch while its pieces arrive."""
-
-    def __init__(self, column: Column, n_rows: int, out: NDArray[Any] | None) -> None:
-        self._column, self._n_rows, self._out = column, n_rows, out
-        self._mask: NDArray[np.bool_] | None = None
-
-    def put(self, places: slice | NDArray[np.int64], values: NDArray[Any] | None) -> None:
-        """Place the values of some rows; None where they have none."""
-        ragged = self._column.is_ragged
-        if values is None:
-            self._put_nothing(places)
-        elif self._out is None and not ragged and isinstance(places, slice) and places == slice(0, self._n_rows):
-            self._out = values.astype(self._column.dtype, copy=False).reshape(self._n_rows, *self._shape)
-        elif ragged:
-            target = self._target()
-            numbers = range(self._n_rows)[places] if isinstance(places, slice) else places
-            for number, value in zip(numbers, values, strict=True):
-                target[number] = value
-        else:
-            target = self._target()
-            target[places] = values.reshape(-1, *self._shape) if values.size else values.reshape(target[places].shape)
-
-    @property
-    def _shape(self) -> tuple[int, ...]:
-        return tuple(size for size in self._column.row_shape if size is not None)
-
-    def _target(self) -> NDArray[Any]:
-        if self._out is None:
-            shape = () if self._column.is_ragged else self._shape
-            dtype = np.dtype(object) if self._column.is_ragged else self._column.dtype
-            self._out = np.zeros((self._n_rows, *shape), dtype)
-        return self._out
-
-    def _put_nothing(self, places: slice | NDArray[np.int64]) -> None:
-        target = self._target()
-        if target.dtype.kind == "O":
-            target[places] = None
-            return
-        if self._mask is None:
-            self._mask = np.zeros(self._n_rows, bool)
-        self._mask[places] = True
-
-    def result(self) -> NDArray[Any]:
-        out = self._target()
-        if self._mask is None:
-            return out
-        mask = np.broadcast_to(self._mask.reshape(-1, *(1,) * (out.ndim - 1)), out.shape)
-        return np.ma.MaskedArray(out, mask)
-
-
-def _made(part: Part, column: Column, local: Rows) -> NDArray[Any] | None:
-    """Values that no dataset holds: constants of the part, and row counters."""
-    if column.take == "missing":
-        return None
-    if column.take == "counter":
-        return np.asarray(local, np.int64)
-    value = part.constants.get(column.name)
-    if value is None:
-        return None
-    if column.is_ragged:
-        out = np.empty(len(local), object)
-        for number in range(len(local)):
-            out[number] = np.asarray(value, column.dtype)
-        return out
-    if column.row_shape:
-        array = np.asarray(value, column.dtype)
-        return np.broadcast_to(array, (len(local), *array.shape))
-    return np.full(len(local), value, column.dtype)
 
 
 def _by_dataset(part: Part, names: list[str]) -> dict[Any, list[str]]:

@@ -76,7 +76,7 @@ def decode_values(element: Element, raw: Values) -> Values:
 
 def _numbers(raw: Values, dtype: np.dtype[Any]) -> Values:
     if dtype.kind == "b" and raw.dtype.kind != "b":
-        return raw != 0
+        return np.not_equal(raw, 0)
     return raw.astype(dtype, copy=False)
 
 
@@ -169,14 +169,20 @@ def _labels(raw: Values, label: Label) -> Values:
     return positions.astype(np.int64, copy=False).reshape(raw.shape)
 
 
-def relabel(values: NDArray[np.int64], label: Label, names: Sequence[str]) -> NDArray[np.int64]:
-    """Positions among one part's names to positions among the whole table's."""
-    if label.names == tuple(names):
+def relabel(values: Values, stored: Element, merged: Element) -> Values:
+    """Positions among one part's names to positions among the whole table's, in lists too."""
+    if stored == merged:
         return values
-    place = {name: position for position, name in enumerate(names)}
-    # The last entry serves -1: a missing label stays missing.
-    table = np.array([*(place[name] for name in label.names), -1], np.int64)
-    return table[values]
+    match stored, merged:
+        case Label(names), Label(all_names) if names != all_names:
+            place = {name: position for position, name in enumerate(all_names)}
+            # The last entry serves -1: a missing label stays missing.
+            table = np.array([*(place[name] for name in names), -1], np.int64)
+            return table[values]
+        case Ragged(item), Ragged(merged_item):
+            rows = [None if row is None else relabel(row, item, merged_item) for row in values.ravel()]
+            return _objects(rows, values.shape)
+    return values
 
 
 def _lists(raw: Values, item: Element) -> Values:
