@@ -229,7 +229,7 @@ class H5TorchView:
         if isinstance(key, range):
             numbers: NDArray[Any] = np.arange(key.start, key.stop, key.step, dtype=np.int64)
         else:
-            if not isinstance(key, np.ndarray) and (isinstance(key, type | bytes) or not isinstance(key, Iterable)):
+            if not isinstance(key, np.ndarray) and (isinstance(key, bytes) or not isinstance(key, Iterable)):
                 raise TypeError(_WRONG_KEY.format(key))
             numbers = np.asarray(key if isinstance(key, np.ndarray) else list(key))
             if numbers.dtype == bool and len(numbers) == len(self):

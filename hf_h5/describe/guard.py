@@ -8,7 +8,7 @@ read. A virtual dataset over its own file is harmless and is read.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -53,16 +53,20 @@ class Limits:
             )
 
 
-def make_limits(given: Limits | dict[str, Any] | None) -> Limits:
+def make_limits(given: Limits | Mapping[str, Any] | None) -> Limits:
     """Turn the option ``limits`` into budgets."""
     if given is None:
         return Limits()
     if isinstance(given, Limits):
         return given
+    if not isinstance(given, Mapping):
+        raise OptionError(f"limits={given!r} is not a mapping of budgets to numbers")
     known = [item.name for item in fields(Limits)]
-    for name in given:
+    for name, value in given.items():
         if name not in known:
             raise OptionError(f"limits has no budget {name!r}", hint=f"the budgets are: {', '.join(known)}")
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise OptionError(f"limits[{name!r}]={value!r} is not a number of things")
     return Limits(**given)
 
 

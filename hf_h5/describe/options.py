@@ -75,6 +75,21 @@ def make_options(**given: Any) -> Options:
     for name in given:
         if name not in known:
             raise OptionError(f"there is no option {name!r}", hint=closest_names(name, sorted(known)))
+    _check_values(given)
+    values = dict(given)
+    for name in ("columns", "allow_external"):
+        if values.get(name) is not None:
+            values[name] = _strings(name, values[name])
+        elif name == "allow_external":
+            values.pop(name, None)
+    values["limits"] = make_limits(values.get("limits"))
+    features = values.get("features")
+    if features is not None and not hasattr(features, "to_dict"):
+        raise OptionError(f"features={features!r} is not a datasets.Features")
+    return Options(**values)
+
+
+def _check_values(given: Mapping[str, Any]) -> None:
     for name, choices in _CHOICES.items():
         if name in given and given[name] not in choices:
             listed = ", ".join(map(repr, choices))
@@ -89,17 +104,6 @@ def make_options(**given: Any) -> Options:
     for column, names in (given.get("class_labels") or {}).items():
         if not isinstance(names, str | Iterable):
             raise OptionError(f"class_labels[{column!r}]={names!r} is neither a list of names nor the path of one")
-    values = dict(given)
-    for name in ("columns", "allow_external"):
-        if values.get(name) is not None:
-            values[name] = _strings(name, values[name])
-        elif name == "allow_external":
-            values.pop(name, None)
-    values["limits"] = make_limits(values.get("limits"))
-    features = values.get("features")
-    if features is not None and not hasattr(features, "to_dict"):
-        raise OptionError(f"features={features!r} is not a datasets.Features")
-    return Options(**values)
 
 
 def _strings(name: str, value: Any) -> tuple[str, ...]:
