@@ -58,9 +58,14 @@ class Holding:
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded image, as a nested list of its pixels."""
+    """A decoded image: a nested list of its pixels, grey or of three colours, 8 bits each."""
 
     pixels: list[Any]
+
+    @property
+    def mode(self) -> str:
+        """The mode of the image as Pillow calls it."""
+        return "RGB" if isinstance(self.pixels[0][0], list) else "L"
 
 
 class _Absent:

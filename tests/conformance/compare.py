@@ -25,7 +25,9 @@ def rows_of(columns: Mapping[str, Any], n_rows: int) -> list[dict[str, Any]]:
 
 
 def plain(cell: Any) -> Any:
-    """Turn numpy values into Python's, structured arrays into dicts; dates stay numpy's."""
+    """Turn numpy values into Python's, structured arrays into dicts, what is masked into None; dates stay numpy's."""
+    if isinstance(cell, np.ma.MaskedArray) and cell.mask.all():
+        return None
     if isinstance(cell, np.ndarray):
         return plain(cell[()]) if cell.ndim == 0 else [plain(item) for item in cell]
     if isinstance(cell, np.void) and cell.dtype.names:
@@ -50,7 +52,7 @@ def differences(expected: Any, actual: Any, where: str = "") -> list[str]:
         missing = [part for part in expected.parts if not (isinstance(actual, str) and part in actual)]
         return [f"{where}: {actual!r} lacks {missing}"] if missing else []
     if isinstance(expected, Picture):
-        return differences(expected.pixels, picture_pixels(actual), where)
+        return differences([expected.mode, expected.pixels], picture_facts(actual), where)
     if isinstance(expected, Mapping):
         return mapping_differences(expected, actual, where)
     if isinstance(expected, list):
@@ -61,13 +63,16 @@ def differences(expected: Any, actual: Any, where: str = "") -> list[str]:
 def mapping_differences(expected: Mapping[str, Any], actual: Any, where: str) -> list[str]:
     if not isinstance(actual, Mapping):
         return [f"{where}: expected a dict, got {actual!r}"]
-    wanted = {name for name, item in expected.items() if item is not ABSENT}
+    wanted = {name for name, item in expected.items() if not may_be_absent(item)}
     found = [f"{where}: no column {name!r} in {sorted(actual)}" for name in sorted(wanted - actual.keys())]
     found += [f"{where}: unexpected column {name!r}" for name in sorted(actual.keys() - expected.keys())]
     for name in expected.keys() & actual.keys():
-        item = None if expected[name] is ABSENT else expected[name]
-        found += differences(item, actual[name], f"{where}[{name!r}]")
+        found += differences(expected[name], actual[name], f"{where}[{name!r}]")
     return found
+
+
+def may_be_absent(expected: Any) -> bool:
+    return expected is ABSENT or (isinstance(expected, Either) and ABSENT in expected.options)
 
 
 def list_differences(expected: list[Any], actual: Any, where: str) -> list[str]:
@@ -81,6 +86,8 @@ def list_differences(expected: list[Any], actual: Any, where: str) -> list[str]:
 
 def same_scalar(expected: Any, actual: Any) -> bool:
     """Compare type, value, sign of zero; NaN equals NaN, dates are equal in any class of dates."""
+    if expected is ABSENT:
+        return actual is None
     if expected is None or isinstance(expected, bool | str | bytes):
         return type(actual) is type(expected) and actual == expected
     if isinstance(expected, float):
@@ -106,9 +113,9 @@ def numpy_date(value: Any) -> Any:
     return np.datetime64(value) if isinstance(value, datetime.date) else value
 
 
-def picture_pixels(image: Any) -> Any:
-    """Return the pixels of a PIL image as nested lists."""
-    return np.asarray(image).tolist() if hasattr(image, "getpixel") else image
+def picture_facts(image: Any) -> Any:
+    """Return the mode and the pixels, as nested lists, of a PIL image."""
+    return [image.mode, np.asarray(image).tolist()] if hasattr(image, "getpixel") else image
 
 
 def feature_differences(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[str]:

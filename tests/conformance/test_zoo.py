@@ -69,6 +69,7 @@ def test_case_gives_its_features_and_rows(
     everything_said = "\n".join([*messages, *caplog.messages])
     unsaid = [part for part in case.warns if part not in everything_said]
     assert not unsaid, f"no warning says {unsaid}: {everything_said!r}"
+    assert len(case.splits()) > 1 or len(set(messages)) == len(messages), f"said more than once: {messages}"
 
 
 def split_differences(case: Case, split: str, opened: Opened) -> list[str]:

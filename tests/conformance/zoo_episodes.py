@@ -183,7 +183,7 @@ def episodes_of_every_rank(file: h5py.File) -> None:
     features={
         **ID,
         "s": list_of(value("string")),
-        "c": list_of(label("no", "yes")),
+        "c": list_of(Either(label("no", "yes"), value("int8"))),
         "b": list_of(value("bool")),
         "p/x": list_of(value("int32")),
         "z/real": list_of(value("float32")),
@@ -217,6 +217,7 @@ def episodes_of_every_rank(file: h5py.File) -> None:
     ],
 )
 def episodes_of_every_type(file: h5py.File) -> None:
+    """Enums are lists of labels, or of integers as other arrays of them; their codes here are the labels."""
     answers = h5py.enum_dtype({"no": 0, "yes": 1}, "i1")
     for number, rows in enumerate((slice(0, 2), slice(2, 3))):
         group = file.create_group(f"ep_{number}")

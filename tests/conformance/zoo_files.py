@@ -233,7 +233,9 @@ def files_of_scalars(folder: Path) -> list[Path]:
 
 
 def write_with_readme(folder: Path) -> list[Path]:
+    """Write two tables and two files that are not HDF5, of which ``datasets`` itself leaves out the README."""
     (folder / "README.md").write_text("# What these files are\n")
+    (folder / "notes.txt").write_text("these are notes\n" * 100)
     return write_files(folder, {"one.h5": {"x": [1]}, "two.h5": {"x": [2]}})
 
 

@@ -103,17 +103,17 @@ def integers_of_24_bits_in_arrays(file: h5py.File) -> None:
     rows=table({"i12": [-2048, 2047], "u4": [0, 15]}),
 )
 def integers_with_fewer_bits_than_bytes(file: h5py.File) -> None:
-    """The precision is less than the size; the size is what a column's width follows."""
     write_typed(file, "i12", integer_type(2, signed=True, bits=12), np.array([-2048, 2047]), memory=h5t.NATIVE_INT64)
     write_typed(file, "u4", integer_type(1, signed=False, bits=4), np.array([0, 15], "u8"), memory=h5t.NATIVE_UINT64)
 
 
 @zoo.file(
     "odd integers",
-    features={"x": value("int32")},
+    features={"x": Either(value("int16"), value("int32"))},
     rows=table({"x": [-(2**11), 2**11 - 1, 5]}),
 )
 def integers_with_a_bit_offset(file: h5py.File) -> None:
+    """12 bits in 4 bytes: the next wider width is 16, the stored one 32."""
     kind = h5t.STD_I32LE.copy()
     kind.set_precision(12)
     kind.set_offset(4)
@@ -225,7 +225,8 @@ def complex_features(dtype: str) -> dict[str, object]:
 
 
 COMPLEX_ROWS = table({"x/real": [1.0, 0.5, 0.0], "x/imag": [2.0, -4.0, -1.0]})
-COMPLEX = [1 + 2j, 0.5 - 4j, -1j]
+# The literal -1j would be complex(-0.0, -1.0).
+COMPLEX = [1 + 2j, 0.5 - 4j, complex(0, -1)]
 
 
 @zoo.file("complex", features=complex_features("float32"), rows=COMPLEX_ROWS)

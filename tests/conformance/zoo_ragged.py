@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 from h5py import h5t
 
-from tests.conformance.case import Zoo, array, label, list_of, table, value
+from tests.conformance.case import Either, Zoo, array, label, list_of, table, value
 from tests.conformance.h5low import integer_type, write_typed
 
 __all__ = ["zoo"]
@@ -46,10 +46,15 @@ def vlen_big_endian(file: h5py.File) -> None:
 
 @zoo.file(
     "vlen",
-    features={"h": list_of(value("float16")), "b": list_of(value("bool")), "c": list_of(label("no", "yes"))},
-    rows=table({"h": [[0.5], []], "b": [[True, False], [True]], "c": [[1, 0], [1]]}),
+    features={
+        "h": list_of(value("float16")),
+        "b": list_of(value("bool")),
+        "c": list_of(Either(label("no", "yes"), value("int8"))),
+    },
+    rows=table({"h": [[0.5], []], "b": [[True, False], [True]], "c": [Either([1, 0], [7, 3]), Either([1], [7])]}),
 )
 def vlen_of_halves_bools_and_enums(file: h5py.File) -> None:
+    """Lists of labels by "List(T)"; integers by "enum arrays": the contract leaves open which."""
     write_ragged(file, "h", "f2", [np.array([0.5], "f2"), np.array([], "f2")])
     write_ragged(file, "b", bool, [np.array([True, False]), np.array([True])])
     answers = h5py.enum_dtype({"no": 3, "yes": 7}, "i1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import h5py
 import numpy as np
 
-from tests.conformance.case import ANY_LENGTH, Zoo, array, label, list_of, table, value
+from tests.conformance.case import ABSENT, ANY_LENGTH, Either, Zoo, array, label, list_of, table, value
 
 __all__ = ["zoo"]
 
@@ -159,9 +159,8 @@ def single_row_alone(file: h5py.File) -> None:
 
 @zoo.file(
     "metadata",
-    rows=[{"lr": 0.5, "epochs": 3, "name": "a"}],
-    features={"lr": value("float64"), "epochs": value("int64"), "name": value("string")},
+    rows=[{"lr": 0.5, "epochs": 3, "name": "a", "file_name": Either(ABSENT, "a.h5")}],
 )
 def scalars_alone(file: h5py.File) -> None:
-    """Everything that is not refused loads: one row."""
+    """Everything that is not refused loads: one row, as of many such files, with or without the file's name."""
     file["lr"], file["epochs"], file["name"] = 0.5, 3, "a"

@@ -158,7 +158,7 @@ def other_length_without_rows(file: h5py.File) -> None:
     features={"train/x": value("int64"), "train/y": value("int64")},
     rows=table({"train/x": [1, 2, 3], "train/y": [4, 5, 6]}),
     other_tables=[table({"test/x": [7, 8], "test/y": [9, 10]})],
-    warns=["test/x"],
+    warns=["/test"],
 )
 def raw_makes_no_splits(file: h5py.File) -> None:
     file["train/x"], file["train/y"], file["test/x"], file["test/y"] = [1, 2, 3], [4, 5, 6], [7, 8], [9, 10]
