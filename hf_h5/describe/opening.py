@@ -84,7 +84,7 @@ def expand_files(files: Any) -> list[str]:
     """
     if isinstance(files, str | os.PathLike):
         files = [files]
-    if not isinstance(files, Iterable):
+    if isinstance(files, bytes) or not isinstance(files, Iterable):
         raise OptionError(f"files={files!r} is not a path, a pattern, a list of them, or an open HDF5 file")
     found: list[str] = []
     for item in files:

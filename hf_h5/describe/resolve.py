@@ -16,6 +16,7 @@ from ..errors import (
     H5Warning,
     LayoutError,
     MismatchError,
+    MissingFileError,
     NotHDF5Error,
     OptionError,
     TableError,
@@ -73,6 +74,8 @@ def describe(file: Any, **options: Any) -> Schema:
     chosen = make_options(**options)
     if isinstance(file, h5py.Group):
         return _describe_handle(file, file.file.filename, chosen)[0]
+    if not isinstance(file, str | os.PathLike):
+        raise OptionError(f"file={file!r} is not a path or an open HDF5 file", hint="describe takes one file at a time")
     name = os.fspath(file)
     with open_hdf5(name) as handle:
         return _describe_handle(handle, name, chosen)[0]
@@ -147,6 +150,8 @@ def resolve_splits(data_files: Mapping[str, Any], options: Options) -> Resolved:
 
     Only where ``train`` is the one key may the files hold splits of their own.
     """
+    if not data_files:
+        raise MissingFileError("no file was named", hint="pass a mapping such as {'train': 'train.h5'}")
     if list(data_files) == ["train"]:
         return resolve_tables(data_files["train"], options)
     found = {split: resolve_tables(files, options) for split, files in data_files.items()}
