@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..describe.elements import Number
 from ..describe.schema import Column, Part
 from .plan import Places, Rows
 
@@ -39,6 +40,17 @@ class Assembly:
             target = self._target()
             target[places] = values.reshape(-1, *self._shape) if values.size else values.reshape(target[places].shape)
 
+    def number_target(self, places: Places, column: Column) -> NDArray[Any] | None:
+        """The part of the batch into which a reader may write a part's numbers as they are stored, or None."""
+        dtype = self._column.dtype
+        base = column.memory.base if column.memory is not None else None
+        as_stored = base is not None and base.newbyteorder("=") == dtype and base.kind in "iuf"
+        if not as_stored or column.fields or column.take != "rows" or not isinstance(places, slice):
+            return None
+        if not isinstance(column.element, Number) or self._column.is_ragged:
+            return None
+        return self._target()[places]
+
     @property
     def _shape(self) -> tuple[int, ...]:
         return tuple(size for size in self._column.row_shape if size is not None)
@@ -47,7 +59,8 @@ class Assembly:
         if self._out is None:
             shape = () if self._column.is_ragged else self._shape
             dtype = np.dtype(object) if self._column.is_ragged else self._column.dtype
-            self._out = np.zeros((self._n_rows, *shape), dtype)
+            # Zeros only where nothing may be written: pages that a reader fills are touched once.
+            self._out = np.empty((self._n_rows, *shape), dtype)
         return self._out
 
     def _put_nothing(self, places: Places) -> None:
@@ -55,6 +68,7 @@ class Assembly:
         if target.dtype.kind == "O":
             target[places] = None
             return
+        target[places] = np.zeros((), target.dtype)
         if self._mask is None:
             self._mask = np.zeros(self._n_rows, bool)
         self._mask[places] = True

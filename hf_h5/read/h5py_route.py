@@ -7,6 +7,11 @@ library converts nothing and fixed strings keep every byte); others are converte
 from __future__ import annotations
 
 import functools
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import h5py
@@ -14,14 +19,68 @@ import numpy as np
 from h5py import h5s, h5t
 from numpy.typing import NDArray
 
+from ..describe.opening import open_hdf5
 from ..describe.schema import Column
 from ..describe.values import reference_text
+from ..errors import DamagedFileError
 from .plan import Rows, plan_rows
 
-__all__ = ["read_rows", "read_whole"]
+__all__ = ["LibraryFiles", "read_rows", "read_whole"]
 
 # A scattered read of a contiguous dataset joins rows that lie closer than this: one call costs some 10 us.
 _JOINED_BYTES = 1 << 16
+# Open handles per reader; a process may have 1,024 files open, some systems allow fewer.
+_MAX_OPEN = 32
+
+
+class LibraryFiles:
+    """Open files of the HDF5 library, at most so many at once, and its lock.
+
+    Parameters
+    ----------
+    pinned
+        Open files of the caller by name, used instead of opening them and never closed.
+    """
+
+    def __init__(self, pinned: Mapping[str, h5py.File]) -> None:
+        self._pinned = pinned
+        self._open: OrderedDict[str, h5py.File] = OrderedDict()
+        # The library works on one thread at a time anyway; the lock keeps a file from being closed under a reader.
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def dataset(self, file: str, path: str) -> Iterator[h5py.Dataset]:
+        """A dataset while the library is held.
+
+        Raises
+        ------
+        DamagedFileError
+            If it is not there any more.
+        """
+        with self._lock:
+            handle = self._pinned.get(file) or self._open.get(file)
+            if handle is None:
+                while len(self._open) >= _MAX_OPEN:
+                    self._open.popitem(last=False)[1].close()
+                handle = self._open[file] = open_hdf5(file)
+            elif file in self._open:
+                self._open.move_to_end(file)
+            try:
+                found = handle[path]
+            except (KeyError, RuntimeError, OSError, ValueError) as error:
+                raise DamagedFileError(f"the dataset cannot be opened: {error}", file=file, path=path) from error
+            yield found
+
+    @staticmethod
+    def is_own(dataset: h5py.Dataset, file: str) -> bool:
+        """Whether a dataset lies in the file that was opened, not behind an external link."""
+        return os.path.realpath(dataset.file.filename) == os.path.realpath(file)
+
+    def close(self) -> None:
+        """Close all files that were opened here."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
 
 
 def read_rows(dataset: h5py.Dataset, column: Column, rows: Rows) -> NDArray[Any]:

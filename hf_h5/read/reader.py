@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -14,23 +12,22 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ..describe.opening import open_hdf5
 from ..describe.options import Options
 from ..describe.schema import Column, Part, Table
-from ..errors import ClosedError, ColumnError, DamagedFileError, DataError, FileChangedError, RowError, closest_names
+from ..errors import ClosedError, ColumnError, DataError, RowError, closest_names
 from .assembly import Assembly, made_values
+from .cache import CacheInfo, ChunkCache
 from .fingerprint import Fingerprint
-from .h5py_route import read_rows, read_whole
+from .h5py_route import LibraryFiles
 from .plan import Places, Rows, as_rows
+from .pool import default_threads
+from .routes import Routes
 from .values import ValueProblemError, decode_values, pick_field, relabel
 
 __all__ = ["TableReader"]
 
 Batch = dict[str, NDArray[Any]]
-# Open handles per reader; more files than this are closed and reopened in turn.
-_MAX_OPEN = 48
-# What HDF5 and its filters raise when bytes are not what they should be.
-_LIBRARY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+DEFAULT_CACHE_BYTES = 256_000_000
 
 
 class TableReader:
@@ -42,24 +39,40 @@ class TableReader:
         What ``describe.resolve`` returned.
     options
         ``route`` and ``threads`` are used here.
+    cache_bytes
+        Bound of the decoded chunks that are kept, over all files and columns together.
     pinned
         Open files of the caller by name, used instead of opening them; they are neither closed nor pickled.
     """
 
     def __init__(
-        self, table: Table, options: Options | None = None, *, pinned: Mapping[str, h5py.File] | None = None
+        self,
+        table: Table,
+        options: Options | None = None,
+        *,
+        cache_bytes: int = DEFAULT_CACHE_BYTES,
+        pinned: Mapping[str, h5py.File] | None = None,
     ) -> None:
         self._table = table
         self._options = options or Options()
         self._pinned = dict(pinned or {})
         self._prints = {file: Fingerprint.of_file(file) for file in _all_files(table) if file not in self._pinned}
+        self._cache = ChunkCache(cache_bytes)
         self._closed = False
         self._reset()
 
     def _reset(self) -> None:
+        """Begin without handles: at first, in a copy, and in a forked child."""
         self._pid = os.getpid()
-        self._lock = threading.RLock()
-        self._open: OrderedDict[str, h5py.File] = OrderedDict()
+        self._library = LibraryFiles(self._pinned)
+        options = self._options
+        threads = options.threads or default_threads()
+        self._routes = Routes(self._library, self._prints, route=options.route, cache=self._cache, threads=threads)
+
+    def _routes_of_this_process(self) -> Routes:
+        if self._pid != os.getpid():
+            self._reset()
+        return self._routes
 
     @property
     def schema(self) -> Table:
@@ -122,6 +135,21 @@ class TableReader:
             groups.append(np.arange(first, first + part.n_rows, _group_rows(part), dtype=np.int64))
         return np.concatenate([*groups, starts[-1:]])
 
+    def cache_info(self) -> CacheInfo:
+        """How much the cache of decoded chunks holds, and how often it helped."""
+        return self._cache.info()
+
+    def routes(self) -> dict[str, str]:
+        """Per column ``"direct"`` or why it is read through the HDF5 library; columns that no dataset holds lack."""
+        part = next(iter(self._table.parts), None)
+        found = {}
+        for name, column in part.columns.items() if part else ():
+            if column.take in ("rows", "whole") and name in self._table.columns:
+                found[name] = self._routes_of_this_process().describe(
+                    part.file_of(column), part.path_of(column), column
+                )
+        return found
+
     def check_first_rows(self, count: int = 8) -> None:
         """Read strings of the first rows, so that text that is none is found at opening and not hours later."""
         texts = [
@@ -135,9 +163,8 @@ class TableReader:
     def close(self) -> None:
         """Close all files that the reader opened."""
         self._closed = True
-        with self._lock:
-            while self._open:
-                self._open.popitem()[1].close()
+        self._routes.close()
+        self._library.close()
 
     def __enter__(self) -> TableReader:
         return self
@@ -149,7 +176,7 @@ class TableReader:
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
-        for name in ("_lock", "_open", "_pid"):
+        for name in ("_library", "_routes", "_pid"):
             del state[name]
         if self._pinned and not all(os.path.exists(file) for file in self._pinned):
             raise ClosedError("an HDF5 file that lives in memory cannot be sent to a worker", file=self._name)
@@ -212,7 +239,12 @@ class TableReader:
             for name in names:
                 batch[name].put(places, made_values(part, part.columns[name], local))
             return
-        raw = self._fetch(part, first, local)
+        routes = self._routes_of_this_process()
+        file, path = part.file_of(first), part.path_of(first)
+        if len(names) == 1 and (target := batch[names[0]].number_target(places, first)) is not None:
+            routes.fetch(file, path, first, local, out=target)
+            return
+        raw = routes.fetch(file, path, first, local)
         for name in names:
             column = part.columns[name]
             try:
@@ -223,48 +255,6 @@ class TableReader:
                 values = np.broadcast_to(values, (len(local), *values.shape[1:]))
             values = relabel(values, column.element, self._table.columns[name].element)
             batch[name].put(places, values)
-
-    def _fetch(self, part: Part, column: Column, local: Rows) -> NDArray[Any]:
-        file, path = part.file_of(column), part.path_of(column)
-        with self._lock_of_this_process():
-            dataset = self._dataset(file, path)
-            try:
-                return read_whole(dataset, column) if column.take == "whole" else read_rows(dataset, column, local)
-            except _LIBRARY_ERRORS as error:
-                raise DamagedFileError(
-                    f"the HDF5 library cannot read rows of the dataset: {error}",
-                    file=file,
-                    path=path,
-                    hint="the file may be truncated or corrupt; columns=[...] reads only others",
-                ) from error
-
-    def _lock_of_this_process(self) -> threading.RLock:
-        if self._pid != os.getpid():
-            self._reset()
-        return self._lock
-
-    def _dataset(self, file: str, path: str) -> h5py.Dataset:
-        self._check_unchanged(file)
-        handle = self._pinned.get(file) or self._open.get(file)
-        if handle is None:
-            handle = self._open[file] = open_hdf5(file)
-            if len(self._open) > _MAX_OPEN:
-                self._open.popitem(last=False)[1].close()
-        elif file in self._open:
-            self._open.move_to_end(file)
-        return handle[path]
-
-    def _check_unchanged(self, file: str) -> None:
-        expected = self._prints.get(file)
-        if expected is None:
-            return
-        found = Fingerprint.of_file(file)
-        if found != expected:
-            raise FileChangedError(
-                f"the file changed since it was opened ({expected.difference(found)})",
-                file=file,
-                hint="open it again; copy it first if another program still writes it",
-            )
 
     def _data_error(
         self,
