@@ -23,6 +23,7 @@ from ..errors import DamagedFileError
 from .blosc import unpack_blosc, unpack_blosc2
 from .scratch import borrow_scratch
 from .shuffles import BITSHUFFLE_LZ4, BITSHUFFLE_NONE, BITSHUFFLE_ZSTD, bitunshuffle, unshuffle
+from .standard_codecs import bz2_decode
 from .storage import FilterStep
 
 __all__ = ["Decoder", "why_not_decodable"]
@@ -106,7 +107,8 @@ _FILTERS = {
     SHUFFLE: _Filter("shuffle", "same", lambda c, raw, out, values: unshuffle(raw, out, (*values, 1)[0])),
     FLETCHER32: _Filter("fletcher32", "checksum", _verify_fletcher32, ("H5CHECKSUM",)),
     SZIP: _Filter("szip", "unknown", _unpack_szip, ("SZIP",), _refuse_szip),
-    BZIP2: _Filter("bzip2", "unknown", lambda c, raw, out, _: len(c.bz2_decode(raw, out=out)), ("BZ2",)),
+    # The wheel's decoder takes a stream that goes on for one that ends.
+    BZIP2: _Filter("bzip2", "unknown", lambda _, raw, out, values: len(bz2_decode(raw, out=out))),
     LZF: _Filter("lzf", "unknown", lambda c, raw, out, _: len(c.lzf_decode(raw, out=out)), ("LZF",)),
     BLOSC: _Filter("blosc", "unknown", lambda c, raw, out, _: unpack_blosc(c, raw, out), ("BLOSC",), _refuse_blosc),
     LZ4: _Filter("lz4", "unknown", lambda c, raw, out, _: len(c.lz4h5_decode(raw, out=out)), ("LZ4H5",)),

@@ -110,6 +110,8 @@ def _compound_reason(stored: h5t.TypeCompoundID, dtype: np.dtype[Any]) -> str | 
 
 
 def _integer_reason(stored: h5t.TypeID, dtype: np.dtype[Any]) -> str | None:
+    if not hasattr(stored, "get_precision"):
+        return None  # bitfields
     if stored.get_precision() != 8 * stored.get_size() or stored.get_offset():
         return f"its integers use {stored.get_precision()} of {8 * stored.get_size()} bits"
     return None if dtype.kind in "iub" and _same_order(stored, dtype) else "its integers are converted"

@@ -5,7 +5,6 @@ A gather of scattered rows is a copy out of the mapped file; long runs are read 
 
 from __future__ import annotations
 
-import itertools
 from concurrent.futures import Executor
 
 import numpy as np
@@ -150,5 +149,4 @@ class PlainRows:
     def _parts(self, n_rows: int) -> list[slice]:
         """Split rows into parts that are worth a thread each."""
         n_parts = max(1, min(self.threads, n_rows * self.index.row_nbytes // _PART_BYTES))
-        bounds = np.linspace(0, n_rows, n_parts + 1).astype(int).tolist()
-        return [slice(start, stop) for start, stop in itertools.pairwise(bounds)]
+        return [slice(n_rows * i // n_parts, n_rows * (i + 1) // n_parts) for i in range(n_parts)]

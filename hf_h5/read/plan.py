@@ -225,12 +225,20 @@ def plan_ranges(offsets: Any, sizes: Any, *, gap_bytes: int, limit_bytes: int) -
 
 
 def batch_ranges(ranges: list[ByteRange], window_bytes: int = WINDOW_BYTES) -> Iterator[list[ByteRange]]:
-    """Yield ranges in groups of about ``window_bytes``, which are in memory together while they are unpacked."""
-    ends = np.cumsum([each.size for each in ranges])
-    windows = ends // window_bytes
-    _, starts = np.unique(windows, return_index=True)
-    for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(ranges)], strict=True):
-        yield ranges[start:stop]
+    """Yield ranges in groups of at most ``window_bytes``, which are in memory together while they are unpacked.
+
+    A single range that is larger is a group of its own.
+    """
+    window: list[ByteRange] = []
+    total = 0
+    for each in ranges:
+        if window and total + each.size > window_bytes:
+            yield window
+            window, total = [], 0
+        window.append(each)
+        total += each.size
+    if window:
+        yield window
 
 
 def row_starts(n_rows: int, group_rows: int) -> NDArray[np.int64]:

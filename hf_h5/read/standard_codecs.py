@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BZ2", "DEFLATE", "bz2_decode", "deflate_decode"]
+__all__ = ["DEFLATE", "bz2_decode", "deflate_decode"]
 
-DEFLATE = BZ2 = SimpleNamespace(available=True)
+DEFLATE = SimpleNamespace(available=True)
 
 
 def deflate_decode(raw: memoryview, *, out: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -28,7 +28,10 @@ def deflate_decode(raw: memoryview, *, out: NDArray[np.uint8]) -> NDArray[np.uin
 def bz2_decode(raw: memoryview, *, out: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Unpack a bzip2 stream into ``out`` and return the part of it that was filled."""
     unpacker = bz2.BZ2Decompressor()
-    found = unpacker.decompress(raw, out.nbytes + 1)
+    try:
+        found = unpacker.decompress(raw, out.nbytes + 1)
+    except OSError as error:
+        raise ValueError(str(error)) from error
     return _fill(found, out, unpacker.eof)
 
 

@@ -25,6 +25,11 @@ def run_tasks(tasks: Iterable[Task], work: Callable[[Task], None], pool: Executo
         How many threads may work, the calling one included.
     """
     queue = deque(tasks)
+    n_helping = 0 if pool is None else min(threads, len(queue)) - 1
+    if pool is None or n_helping < 1:
+        for task in queue:
+            work(task)
+        return
 
     def drain() -> None:
         while queue:
@@ -34,8 +39,7 @@ def run_tasks(tasks: Iterable[Task], work: Callable[[Task], None], pool: Executo
                 return
             work(task)
 
-    n_helping = 0 if pool is None else min(threads, len(queue)) - 1
-    futures: list[Future[None]] = [pool.submit(drain) for _ in range(n_helping)] if pool is not None else []
+    futures: list[Future[None]] = [pool.submit(drain) for _ in range(n_helping)]
     try:
         drain()
     except BaseException:

@@ -71,6 +71,12 @@ def open_direct(
     return DirectDataset(index, source, file=str(file), path=f"/{path}", cache=cache, threads=threads), expected
 
 
+def pick_rows(stored: np.ndarray, rows: Any) -> np.ndarray:
+    """Index rows, padding included: numpy copies structured values field by field."""
+    opaque = stored.view(np.dtype((np.void, stored.dtype.itemsize)))
+    return opaque[rows if isinstance(rows, slice) else np.array(rows, int)].view(stored.dtype)
+
+
 def same_bytes(found: np.ndarray, expected: np.ndarray) -> bool:
     """Whether two arrays agree in shape, type and every byte, NaNs and padding included."""
     return found.shape == expected.shape and found.dtype == expected.dtype and found.tobytes() == expected.tobytes()
