@@ -6,6 +6,7 @@ patches ``open`` and ``os.path`` inside it.
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -90,15 +91,18 @@ class H5Builder(datasets.ArrowBasedBuilder):
             )
         paths = {split: dl_manager.download(list(files)) for split, files in data_files.items()}
         options = self.config.options()
+        _sweep(self._output_dir)
         if self.config.data_dir:
             # A folder may hold other files too; those named one by one must be HDF5.
             paths = {split: skip_others(files, self.config.data_dir) for split, files in paths.items()}
         resolved = resolve_splits(paths, options)
         first = next(iter(resolved.splits.values()))
         self.info.features = table_features(first, nested=options.nested, given=options.features)
+        # Readers and not tables: they know the versions of the files that were looked at, here and in every worker.
+        readers = {split: TableReader(table, options) for split, table in resolved.splits.items()}
         return [
-            datasets.SplitGenerator(name=split, gen_kwargs={"ranges": [(0, table.num_rows)], "table": table})
-            for split, table in resolved.splits.items()
+            datasets.SplitGenerator(name=split, gen_kwargs={"ranges": [(0, len(reader))], "reader": reader})
+            for split, reader in readers.items()
         ]
 
     def _as_dataset(self, split: Any = "train", in_memory: bool = False) -> datasets.Dataset:
@@ -109,17 +113,30 @@ class H5Builder(datasets.ArrowBasedBuilder):
             return datasets.Dataset(empty, info=self.info, split=split)
         return super()._as_dataset(split, in_memory)
 
-    def _generate_tables(self, ranges: list[tuple[int, int]], table: Table) -> Iterator[tuple[Any, pa.Table]]:
+    def _generate_tables(self, ranges: list[tuple[int, int]], reader: TableReader) -> Iterator[tuple[Any, pa.Table]]:
         options = self.config.options()
+        table = reader.schema
         rows = options.batch_size or _batch_rows(table)
-        with TableReader(table, options) as reader:
+        # A copy has handles of its own, so that a stream may be read twice, also at the same time.
+        with copy.copy(reader) as own:
             for shard, (start, stop) in enumerate(ranges):
                 for number, first in enumerate(range(start, stop, rows)):
-                    batch = reader.read(range(first, min(first + rows, stop)))
+                    batch = own.read(range(first, min(first + rows, stop)))
                     yield (
                         make_key(shard, number),
                         to_arrow_table(batch, table, self.info.features, nested=options.nested),
                     )
+
+
+def _sweep(folder: str) -> None:
+    """Remove what a killed conversion left: ``datasets`` would move it into the cache along with the new files.
+
+    While it converts, and only then, it writes into a folder with this ending, under a lock.
+    """
+    if folder and folder.endswith(".incomplete") and os.path.isdir(folder):
+        for entry in os.scandir(folder):
+            if entry.is_file():
+                os.unlink(entry.path)
 
 
 def _batch_rows(table: Table) -> int:

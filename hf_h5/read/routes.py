@@ -127,6 +127,8 @@ class Routes:
         fingerprint = self._fingerprints.get(file)
         if fingerprint is None:
             return "the file was handed over open"
+        # Before, so that a file cut short is said to have changed; after, for what came while it was opened.
+        self._check_unchanged(file, fingerprint)
         with self._library.dataset(file, path) as dataset:
             self._check_unchanged(file, fingerprint)
             reason = why_not_direct(dataset)
