@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.conformance import (
     zoo_compounds,
+    zoo_corners,
     zoo_episodes,
     zoo_files,
     zoo_filters,
@@ -39,5 +40,6 @@ _MODULES = (
     zoo_repeated,
     zoo_files,
     zoo_links,
+    zoo_corners,
 )
 CASES: tuple[Case, ...] = tuple(case for module in _MODULES for case in module.zoo.cases)
