@@ -97,6 +97,7 @@ class H5Builder(datasets.ArrowBasedBuilder):
             paths = {split: skip_others(files, self.config.data_dir) for split, files in paths.items()}
         resolved = resolve_splits(paths, options)
         first = next(iter(resolved.splits.values()))
+        self.info.description = self.info.description or str(resolved.schema)
         self.info.features = table_features(first, nested=options.nested, given=options.features)
         # Readers and not tables: they know the versions of the files that were looked at, here and in every worker.
         readers = {split: TableReader(table, options) for split, table in resolved.splits.items()}

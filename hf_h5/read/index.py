@@ -66,6 +66,8 @@ def _value_reason(dataset: h5py.Dataset) -> str | None:
 def _type_reason(stored: h5t.TypeID, dtype: np.dtype[Any]) -> str | None:
     """Say why values of a type are not read as their stored bytes: h5py would convert them, or they lie elsewhere."""
     kind = stored.get_class()
+    if kind in (h5t.VLEN, h5t.REFERENCE) or (kind == h5t.STRING and stored.is_variable_str()):
+        return "it holds references" if kind == h5t.REFERENCE else "it holds values of variable length"
     if dtype.itemsize != stored.get_size():
         return f"its type takes {stored.get_size()} bytes in the file and {dtype.itemsize} in memory"
     if kind == h5t.COMPOUND:
@@ -80,12 +82,9 @@ def _type_reason(stored: h5t.TypeID, dtype: np.dtype[Any]) -> str | None:
     if kind == h5t.FLOAT:
         is_ieee = any(stored.equal(known) for known in _IEEE)
         return None if is_ieee and _same_order(stored, dtype) else "its floats are not IEEE 16, 32 or 64 bit"
-    if kind == h5t.STRING and not stored.is_variable_str():
+    if kind == h5t.STRING:
         return None if dtype.kind == "S" else "its strings are converted"
-    if kind == h5t.OPAQUE:
-        return None
-    names = {h5t.VLEN: "variable-length data", h5t.STRING: "variable-length strings", h5t.REFERENCE: "references"}
-    return f"it holds {names.get(kind, f'values of HDF5 type class {kind}')}"
+    return None if kind == h5t.OPAQUE else f"it holds values of HDF5 type class {kind}"
 
 
 def _compound_reason(stored: h5t.TypeCompoundID, dtype: np.dtype[Any]) -> str | None:
@@ -319,18 +318,22 @@ def _skip_filters_at_edges(dataset: h5py.Dataset, grid: tuple[int, ...], table: 
     decoder = Decoder(filters, chunk_nbytes)
     for number in np.flatnonzero(partial)[:_MAX_EDGE_PROBES].tolist():
         region, stored = _read_chunk(dataset, grid, number)
-        unpacked = np.empty(chunk_nbytes, np.uint8)
-        try:
-            decoder.decode(memoryview(stored), 0, unpacked)
-        except (DamagedFileError, FilterError):
-            unpacked[:] = 0
-        if unpacked.tobytes() == stored:
+        if _unpack_or_none(decoder, stored) == stored:
             continue
         clip = tuple(slice(side.stop - side.start) for side in region)
         chunk = np.frombuffer(stored, dtype).reshape(*dataset.chunks, *element_shape)[clip]
         if _read_region(dataset, region, chunk.shape, dtype).tobytes() == chunk.tobytes():
             masks[partial] = _ALL_FILTERS_SKIPPED
         return
+
+
+def _unpack_or_none(decoder: Decoder, stored: bytes) -> bytes | None:
+    unpacked = np.empty(decoder.chunk_nbytes, np.uint8)
+    try:
+        decoder.decode(memoryview(stored), 0, unpacked)
+    except (DamagedFileError, FilterError):
+        return None
+    return unpacked.tobytes()
 
 
 def _find_partial(dataset: h5py.Dataset, grid: tuple[int, ...]) -> NDArray[np.bool_]:
