@@ -43,7 +43,9 @@ def read_all(files: Any, **options: Any) -> dict[str, Any]:
 DOORS: dict[str, Callable[..., Any]] = {"cached": cached, "streamed": streamed, "direct": direct, "reader": read_all}
 
 # What a message about a user's file never needs: reprs and sentences of Python itself.
-_INTERNALS = re.compile(r"object (?:is not|has no|at 0x)|<class|Traceback|NoneType|unexpected keyword|cyfunction|\blambda\b")
+_INTERNALS = re.compile(
+    r"object (?:is not|has no|at 0x)|<class|Traceback|NoneType|unexpected keyword|cyfunction|\blambda\b"
+)
 
 
 def refusal(door: Callable[..., Any], files: Any, **options: Any) -> H5Error:

@@ -162,6 +162,6 @@ def test_datasets_itself_names_an_unknown_option_of_the_builder(file: str) -> No
 
 @pytest.mark.parametrize("kind", ["torchy", "Torch", 3])
 def test_an_unknown_format_comes_with_those_there_are(file: str, kind: Any) -> None:
-    with hf_h5.H5TorchView(file) as view, pytest.raises(ValueError, match="numpy.*torch") as caught:
+    with hf_h5.H5TorchView(file) as view, pytest.raises(ValueError, match=r"numpy.*torch") as caught:
         view.with_format(kind)
     assert repr(kind) in str(caught.value)
