@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.conformance.case import ABSENT, ANY_LENGTH, Either, Holding, Picture
 
-__all__ = ["differences", "feature_differences", "find_error", "plain", "rows_of"]
+__all__ = ["differences", "dtype_differences", "feature_differences", "find_error", "leaf_dtypes", "plain", "rows_of"]
 
 DATES = (datetime.date, datetime.timedelta, np.datetime64, np.timedelta64)
 
@@ -41,6 +41,48 @@ def plain(cell: Any) -> Any:
     if isinstance(cell, list | tuple):
         return [plain(item) for item in cell]
     return cell
+
+
+def leaf_dtypes(cells: Any) -> set[str]:
+    """Return the names of the dtypes of the numbers in an array, looking into the arrays that it may hold."""
+    if not isinstance(cells, np.ndarray):
+        return set()
+    if cells.dtype.names:
+        return {name for field in cells.dtype.names for name in leaf_dtypes(cells[field])}
+    if cells.dtype == object:
+        return {name for cell in cells.ravel() for name in leaf_dtypes(cell)}
+    return {cells.dtype.name} if cells.dtype.isnative else {f"swapped {cells.dtype.name}"}
+
+
+def dtype_differences(features: Mapping[str, Any], dtypes: Mapping[str, set[str]]) -> list[str]:
+    """List the columns whose numbers come in another dtype than their feature's; any will do for text and bytes."""
+    found = []
+    for name, feature in features.items():
+        allowed = set().union(*(leaf_names(option) for option in leaf_features(feature)))
+        if allowed and not dtypes.get(name, set()) <= allowed:
+            found.append(f"{name!r}: expected arrays of {sorted(allowed)}, got {sorted(dtypes[name])}")
+    return found
+
+
+def leaf_features(feature: Any) -> list[Any]:
+    """Return the features of the values inside an expected feature."""
+    if isinstance(feature, Either):
+        return [leaf for option in feature.options for leaf in leaf_features(option)]
+    if isinstance(feature, Mapping):
+        return [leaf for option in feature.values() for leaf in leaf_features(option)]
+    return leaf_features(feature[1]) if isinstance(feature, tuple) else [feature]
+
+
+def leaf_names(feature: Any) -> set[str]:
+    """Return the names of the numpy dtypes of a feature's values: none for text, bytes and pictures."""
+    if type(feature).__name__ == "ClassLabel":
+        return {"int64"}
+    name = getattr(feature, "dtype", None) or ""
+    if name.startswith(("timestamp", "duration")):
+        return {name.replace("timestamp", "datetime64").replace("duration", "timedelta64")}
+    if name == "date32":
+        return {"datetime64[D]"}
+    return {name} if name.startswith(("int", "uint", "float", "bool")) else set()
 
 
 def differences(expected: Any, actual: Any, where: str = "") -> list[str]:

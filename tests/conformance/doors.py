@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,18 @@ import numpy as np
 
 import hf_h5
 from tests.conformance.case import Case
-from tests.conformance.compare import rows_of
+from tests.conformance.compare import leaf_dtypes, rows_of
 
 __all__ = ["DOORS", "Opened", "said"]
 
 
 @dataclass(frozen=True)
 class Opened:
-    """What a front door gives for one split; ``features`` is None where the door has none."""
+    """What a front door gives for one split: features, or numpy's dtypes where the door has none, and rows."""
 
     features: Any
     rows: list[dict[str, Any]]
+    dtypes: Mapping[str, set[str]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -92,7 +93,7 @@ def through_view(case: Case, folder: Path, files: list[Path], scratch: Path) -> 
 
 
 def through_reader(case: Case, folder: Path, files: list[Path], scratch: Path) -> dict[str, Opened]:
-    """Read numpy arrays; all rows at once and rows in another order must agree."""
+    """Read numpy arrays; all rows at once, rows in another order and plain reads by h5py must agree."""
     options = case.options_for(folder)
     names = list(case.splits())
     opened = {}
@@ -100,12 +101,20 @@ def through_reader(case: Case, folder: Path, files: list[Path], scratch: Path) -
         split = {} if names == ["train"] else {"split": name}
         reader = hf_h5.open_table([str(file) for file in files], **split, **options)
         try:
-            opened[name] = Opened(None, read_rows(reader, range(len(reader))))
+            columns = reader.read(np.arange(len(reader)))
+            dtypes = {column: leaf_dtypes(cells) for column, cells in columns.items()}
+            opened[name] = Opened(None, rows_of(columns, len(reader)), dtypes)
             picked = shuffled(len(reader))
             expected = [opened[name].rows[row] for row in picked]
             assert_same_rows(case, read_rows(reader, picked), expected, "read(rows)")
         finally:
             reader.close()
+        with said([]):
+            plainly = hf_h5.open_table([str(file) for file in files], **split, **options, route="h5py")
+        try:
+            assert_same_rows(case, read_rows(plainly, range(len(plainly))), opened[name].rows, 'route="h5py"')
+        finally:
+            plainly.close()
     return opened
 
 
@@ -114,7 +123,7 @@ def read_rows(reader: Any, rows: Any) -> list[dict[str, Any]]:
 
 
 def shuffled(n_rows: int) -> list[int]:
-    """Return rows in no order, some of them twice, one by a negative number's place left out."""
+    """Return all rows in no order, some of them twice."""
     if not n_rows:
         return []
     order = np.random.default_rng(0).permutation(n_rows).tolist()

@@ -13,7 +13,7 @@ import pytest
 
 import hf_h5
 from tests.conformance.case import Case, Holding
-from tests.conformance.compare import differences, feature_differences, find_error, plain, rows_of
+from tests.conformance.compare import differences, dtype_differences, feature_differences, find_error, plain, rows_of
 from tests.conformance.doors import DOORS, Opened, said
 from tests.conformance.zoo import CASES
 
@@ -77,6 +77,8 @@ def split_differences(case: Case, split: str, opened: Opened) -> list[str]:
     found = []
     if case.features is not None and opened.features is not None:
         found += feature_differences(case.features, opened.features)
+    if case.features is not None and opened.rows:
+        found += dtype_differences(case.features, opened.dtypes) if opened.features is None else []
     return found + differences(case.splits()[split], plain(opened.rows), split)
 
 
