@@ -104,6 +104,8 @@ class ChunkCache:
                     break
             flight.done.wait()
             if flight.block is not None:
+                with self._lock:
+                    self._hits += 1
                 return flight.block
         try:
             flight.block = make()

@@ -25,6 +25,7 @@ MAX_CHUNKS = 1 << 24
 _ALL_FILTERS_SKIPPED = np.uint32(0xFFFFFFFF)
 _DRIVERS_WITH_OFFSETS = frozenset({"sec2", "stdio", "direct", "fileobj", "ros3", "windows"})
 _MAX_EDGE_PROBES = 8
+_COMPLEX = getattr(h5t, "COMPLEX", -1)  # a class of its own from HDF5 2.0 on
 _KINDS: dict[int, Kind] = {h5d.COMPACT: "compact", h5d.CONTIGUOUS: "contiguous", h5d.CHUNKED: "chunked"}
 
 _IEEE = (h5t.IEEE_F16LE, h5t.IEEE_F16BE, h5t.IEEE_F32LE, h5t.IEEE_F32BE, h5t.IEEE_F64LE, h5t.IEEE_F64BE)
@@ -77,6 +78,8 @@ def _type_reason(stored: h5t.TypeID, dtype: np.dtype[Any]) -> str | None:
         return _type_reason(stored.get_super(), base) if dtype.subdtype else "its array type has no counterpart"
     if kind == h5t.ENUM:
         return _type_reason(stored.get_super(), dtype)
+    if kind == _COMPLEX and dtype.kind == "c":
+        return _type_reason(stored.get_super(), _half_of(dtype))
     if kind in (h5t.INTEGER, h5t.BITFIELD):
         return _integer_reason(stored, dtype)
     if kind == h5t.FLOAT:
@@ -94,8 +97,7 @@ def _compound_reason(stored: h5t.TypeCompoundID, dtype: np.dtype[Any]) -> str | 
         offsets = [stored.get_member_offset(i) for i in range(count)]
         if offsets != [0, dtype.itemsize // 2]:
             return "its complex numbers are padded"
-        half = np.dtype(f"{dtype.byteorder}f{dtype.itemsize // 2}")
-        return _type_reason(members[0], half) or _type_reason(members[1], half)
+        return _type_reason(members[0], _half_of(dtype)) or _type_reason(members[1], _half_of(dtype))
     if dtype.fields is None or len(dtype.fields) != count:
         return "its compound type has no counterpart"
     for i, (name, member) in enumerate(zip(dtype.names or (), members, strict=True)):
@@ -106,6 +108,10 @@ def _compound_reason(stored: h5t.TypeCompoundID, dtype: np.dtype[Any]) -> str | 
         if reason is not None:
             return f"{reason} (field {name!r})"
     return None
+
+
+def _half_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(f"{dtype.byteorder}f{dtype.itemsize // 2}")
 
 
 def _integer_reason(stored: h5t.TypeID, dtype: np.dtype[Any]) -> str | None:
