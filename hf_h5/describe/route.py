@@ -13,7 +13,7 @@ DECODED_FILTERS = frozenset({1, 2, 3, 4, 307, 32000, 32001, 32004, 32008, 32015,
 """Registered numbers of the filters that are undone outside the HDF5 library."""
 
 _NO_DATASET = {
-    "constant": "the same for all rows of a part: from names and attributes",
+    "constant": "from names and attributes",
     "counter": "counted",
     "missing": "no values",
 }

@@ -56,7 +56,7 @@ class ColumnSizes:
     @property
     def ratio(self) -> float | None:
         """Decoded bytes per stored byte: what compression saves; None where it means nothing."""
-        if self.decoded is None or not self.stored.n_bytes:
+        if self.decoded is None or not self.decoded.n_bytes or not self.stored.n_bytes:
             return None
         return self.decoded.n_bytes / self.stored.n_bytes
 
@@ -122,6 +122,8 @@ def _stored(piece: _Piece) -> Size:
     storage = piece.column.storage
     if storage is None or piece.column.take in ("constant", "counter", "missing"):
         return Size(0)
+    if piece.column.variable is not None:
+        return Size(storage.stored_bytes * len(piece.parts), "at least")
     if len(piece.parts) == 1:
         return Size(storage.stored_bytes)
     first = piece.parts[0].n_rows
@@ -224,11 +226,23 @@ def _nested(shape: list[int | None], offsets: bool, inner: FeatureSpec, n_rows: 
         n_bytes += (count + 1) * _OFFSET_BYTES if offsets else 0
         if size is not None:
             count *= size
-        elif n_values is not None and None not in shape[level + 1 :]:
-            count = n_values // (math.prod(rest or 0 for rest in shape[level + 1 :]) or 1)
+        elif n_values is not None and None not in shape[level + 1 :] and (per_item := _values_per_item(inner)):
+            count = n_values // (math.prod(rest or 0 for rest in shape[level + 1 :]) * per_item or 1)
         else:
             count, bound = 0, "at least"
     return Size(n_bytes, bound) + arrow_size(inner, count, n_values)
+
+
+def _values_per_item(spec: FeatureSpec) -> int | None:
+    """How many values one item of a list holds; None where that differs."""
+    match spec.get("_type"):
+        case "Value" | "ClassLabel":
+            return 1
+        case "List" | "Sequence" | "LargeList" if spec.get("length", -1) > 0:
+            inner = _values_per_item(spec["feature"])
+            return None if inner is None else int(spec["length"]) * inner
+        case _:
+            return None
 
 
 def _value_bits(dtype: str) -> int:
