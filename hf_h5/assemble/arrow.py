@@ -16,7 +16,7 @@ import pyarrow as pa
 from datasets.table import cast_array_to_feature, cast_table_to_features
 from numpy.typing import NDArray
 
-from ..describe.elements import Binary, Element, FeatureSpec, Label, Number, Ragged, Struct, Text, feature_spec
+from ..describe.elements import Binary, Element, FeatureSpec, Label, Number, Ragged, Struct, Text, feature_spec, is_array
 from ..describe.schema import Column, Table
 from ..errors import DataError
 from ..registry import make_list
@@ -158,12 +158,12 @@ def _fixed_rows(values: NDArray[Any], column: Column, mask: NDArray[np.bool_] | 
     leaf = _leaf(column.element, values.reshape(-1))
     if not shape:
         return leaf if mask is None else pa.array(np.ascontiguousarray(values), type=leaf.type, mask=mask)
-    is_array = column.inferred["_type"].startswith("Array")
+    as_array = is_array(column.element, column.row_shape)
     n_rows, sized = len(values), 0 not in shape
     for depth in range(len(shape) - 1, -1, -1):
         count = n_rows * int(np.prod(shape[:depth], dtype=np.int64))
         outer = mask if depth == 0 else None
-        if sized and not is_array:
+        if sized and not as_array:
             leaf = pa.FixedSizeListArray.from_arrays(
                 leaf, shape[depth], mask=None if outer is None else pa.array(outer)
             )
@@ -268,16 +268,14 @@ def _dtype_of(element: Element) -> np.dtype[Any]:
 def _shaped(element: Element, values: NDArray[Any], shape: tuple[int, ...]) -> pa.Array:
     """Values with dimensions of their own, inside a list or struct."""
     array = _leaf(element, values.reshape(-1))
-    is_array = (
-        isinstance(element, Number) and element.dtype.kind not in "Mm" and 2 <= len(shape) <= 5 and 0 not in shape
-    )
+    as_array = is_array(element, shape)
     for depth in range(len(shape) - 1, -1, -1):
         count = len(values) * int(np.prod(shape[:depth], dtype=np.int64))
-        if 0 in shape or is_array:
+        if 0 in shape or as_array:
             array = _list(array, _even_offsets(count, shape[depth]))
         else:
             array = pa.FixedSizeListArray.from_arrays(array, shape[depth])
-    if is_array:
+    if as_array:
         kind = datasets.features.features.get_nested_type(_feature(feature_spec(element, shape)))
         return pa.ExtensionArray.from_storage(kind, array)
     return array

@@ -26,6 +26,7 @@ __all__ = [
     "Text",
     "feature_spec",
     "feature_text",
+    "is_array",
 ]
 
 Shape = tuple["int | None", ...]
@@ -126,13 +127,19 @@ def feature_spec(element: Element, shape: Shape) -> FeatureSpec:
     """
     if not shape:
         return _scalar_spec(element)
-    if isinstance(element, Number) and element.dtype.kind not in "Mm" and 2 <= len(shape) <= 5 and 0 not in shape:
+    if is_array(element, shape):
         return {"shape": shape, "dtype": dtype_name(element.dtype), "_type": f"Array{len(shape)}D"}
     sized = 0 not in shape
     spec = _scalar_spec(element)
     for size in reversed(shape):
         spec = {"feature": spec, "length": size if sized and size is not None else -1, "_type": "List"}
     return spec
+
+
+def is_array(element: Element, shape: Shape) -> bool:
+    """Whether rows are an ``Array2D`` to ``Array5D``: numbers, no dimension of size 0, only the first of any size."""
+    is_number = isinstance(element, Number) and element.dtype.kind not in "Mm"
+    return is_number and 2 <= len(shape) <= 5 and 0 not in shape and None not in shape[1:]
 
 
 def _scalar_spec(element: Element) -> FeatureSpec:

@@ -57,7 +57,7 @@ def find_tables(tree: Tree, *, layout: str, splits: bool) -> Layout:
     if splits and layout != "raw":
         for found in find_splits(tree.root):
             if not found.paths & claimed and not _is_side_data(found, tree.root):
-                table = _split_table(found, tree, layout)
+                table = _split_table(found, tree, layout, result)
                 if table is not None:
                     result.add(table, _bytes_of(tree.root, found.paths))
                     claimed |= found.paths
@@ -83,15 +83,17 @@ def _bytes_of(root: GroupNode, paths: Iterable[str]) -> int:
     return sum(node.logical_bytes for node in root.walk() if node.path in wanted)
 
 
-def _split_table(found: FoundSplits, tree: Tree, layout: str) -> Table | None:
-    """The table whose splits were found; None where their columns do not agree."""
+def _split_table(found: FoundSplits, tree: Tree, layout: str, result: Layout) -> Table | None:
+    """The table whose splits were found, None where their columns disagree; what else they hold joins ``result``."""
     tables: dict[str, Table] = {}
+    inners: list[Layout] = []
     for split, group in found.groups.items():
         inner = Layout()
         _tables_of(group, tree, layout, set(), inner)
         if not inner.tables:
             return None
         tables[split] = max(inner.tables, key=lambda table: inner.sizes[table.name])
+        inners.append(inner)
     names = list(dict.fromkeys(name for table in tables.values() for name in table.columns))
     if found.rule == "splits by group" and any(set(table.columns) != set(names) for table in tables.values()):
         return None
@@ -105,6 +107,12 @@ def _split_table(found: FoundSplits, tree: Tree, layout: str) -> Table | None:
         }
     except CannotUnifyError:
         return None
+    for inner, main in zip(inners, tables.values(), strict=True):
+        result.metadata += inner.metadata
+        result.notes += inner.notes
+        for table in inner.tables:
+            if table is not main:
+                result.add(table, inner.sizes[table.name])
     completed = {split: _completed(table, columns) for split, table in tables.items()}
     every = tuple(part for table in completed.values() for part in table.parts)
     rule = f"{found.rule}; {next(iter(tables.values())).rule}"

@@ -40,9 +40,19 @@ def join_rows(tables: Sequence[Table]) -> Table:
     shared: dict[int, Mapping[str, Column]] = {}
     parts: list[Part] = []
     for table in tables:
-        parts += table.parts
+        parts += _renumbered(table, len(parts))
     ordered = tuple(_reordered(part, columns, shared) for part in parts)
     return Table(first.name, columns, ordered, f"{first.rule}; {len(tables)} files")
+
+
+def _renumbered(table: Table, before: int) -> tuple[Part, ...]:
+    """Parts whose ``episode_index`` counts on from the files before."""
+    if "episode_index" not in table.columns or not before:
+        return table.parts
+    return tuple(
+        replace(part, constants={**part.constants, "episode_index": before + number})
+        for number, part in enumerate(table.parts)
+    )
 
 
 def _reordered(part: Part, columns: Mapping[str, Column], shared: dict[int, Mapping[str, Column]]) -> Part:
