@@ -13,7 +13,7 @@ from .collate import collate
 from .describe.resolve import describe
 from .hf_h5 import H5Builder, H5Config
 from .opening import open_table
-from .registry import register_builder
+from .registry import register, register_builder, unregister
 
 if TYPE_CHECKING:
     from .view import H5TorchView
@@ -26,6 +26,8 @@ __all__ = [
     "describe",
     "errors",
     "open_table",
+    "register",
+    "unregister",
 ]
 
 register_builder()

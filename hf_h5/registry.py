@@ -1,30 +1,134 @@
 """The one place that touches private tables of ``datasets``, and the differences between its versions.
 
 ``datasets`` finds builders by name in a dictionary of packaged modules; adding an entry makes
-``load_dataset("hf_h5", ...)`` work, in this process and in every worker that unpickles such a builder.
+``load_dataset("hf_h5", ...)`` work, in this process and in every worker that unpickles such a builder. Which builder a
+folder or a repository of the Hub comes to, it decides by the extensions of the files, in further tables.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import datasets
-from datasets import packaged_modules
+from datasets import load, packaged_modules
 
-__all__ = ["BUILDER_NAME", "make_key", "make_list", "parse_split", "register_builder"]
+from .errors import OptionError
+
+__all__ = [
+    "BUILDER_NAME",
+    "CACHE_VERSION",
+    "EXTENSIONS",
+    "make_key",
+    "make_list",
+    "parse_split",
+    "register",
+    "register_builder",
+    "unregister",
+]
 
 BUILDER_NAME = "hf_h5"
 _MODULE = "hf_h5.hf_h5"
 # Raise it when the same file and options give other Arrow bytes: old caches are then left aside.
-CACHE_FORMAT = 1
+_CACHE_FORMAT = 2
+
+CACHE_VERSION = f"{BUILDER_NAME}:{_CACHE_FORMAT}:{'List' if hasattr(datasets, 'List') else 'Sequence'}"
+"""What the name of every cache depends on: ``datasets`` before 4.0 cannot read the features that later ones write."""
+
+EXTENSIONS = (".h5ad", ".he5", ".mat", ".nc", ".nc4", ".nwb")
+"""Extensions of HDF5 files that no builder of ``datasets`` claims."""
+
+_taken: dict[str, Any] = {}
+"""Per extension that this builder has now, what ``datasets`` had for it; None if nothing."""
 
 
 def register_builder() -> None:
     """Make the builder known to ``datasets`` by its name; calling it twice changes nothing."""
     # The value's second part names the last folder of the cache path: it must not change with the source text.
-    digest = hashlib.sha256(f"{BUILDER_NAME}:{CACHE_FORMAT}".encode()).hexdigest()
+    digest = hashlib.sha256(CACHE_VERSION.encode()).hexdigest()
     packaged_modules._PACKAGED_DATASETS_MODULES[BUILDER_NAME] = (_MODULE, digest)
+
+
+def register(extensions: Iterable[str] = EXTENSIONS) -> None:
+    """Let folders and repositories of the Hub whose files have these extensions come to this builder.
+
+    ``load_dataset("FOLDER")`` then reads them as ``load_dataset("hf_h5", data_dir="FOLDER")`` would. It holds for this
+    process, until ``unregister()``; calls add up.
+
+    Parameters
+    ----------
+    extensions
+        With or without the leading dot, in any case. ``.h5`` and ``.hdf5`` belong to the packaged builder, where
+        ``datasets`` has one; naming them takes them over.
+
+    Raises
+    ------
+    OptionError
+        If an extension is none.
+    """
+    if isinstance(extensions, str):
+        extensions = (extensions,)
+    for name in [_checked(extension) for extension in extensions]:
+        # Tables are looked up by the lower-case extension, but files are then filtered by the very letters.
+        for extension in (name, name.upper()):
+            _take(extension)
+
+
+def unregister() -> None:
+    """Give the extensions back to whom ``register`` took them from; the builder's name stays known."""
+    modules = packaged_modules._EXTENSION_TO_MODULE
+    for extension, before in _taken.items():
+        if before is None:
+            _allowed_extensions().remove(extension)
+        # Another package may have taken it since.
+        if modules.get(extension) == (BUILDER_NAME, {}):
+            modules.pop(extension)
+            modules.update({} if before is None else {extension: before})
+    _taken.clear()
+    for table in _tables_by_module():
+        table.pop(BUILDER_NAME, None)
+
+
+def _checked(extension: object) -> str:
+    if not isinstance(extension, str) or not extension.strip(". ") or "/" in extension:
+        raise OptionError(f"{extension!r} is not an extension of files", hint="for example register(['.h5ad', '.nc'])")
+    name = "." + extension.strip().lstrip(".").lower()
+    if "." in name[1:]:
+        raise OptionError(
+            f"{extension!r} is two extensions, and datasets looks at each by itself",
+            hint=f"try .{name.rpartition('.')[2]}",
+        )
+    return name
+
+
+def _take(extension: str) -> None:
+    modules = packaged_modules._EXTENSION_TO_MODULE
+    before = modules.get(extension)
+    if extension in _taken:
+        return
+    _taken[extension] = before
+    # datasets' own modules hold the same dictionaries and lists: changed in place, never replaced.
+    modules[extension] = (BUILDER_NAME, {})
+    if before is None:
+        _allowed_extensions().append(extension)
+    extensions, *others = _tables_by_module()
+    extensions.setdefault(BUILDER_NAME, []).append(extension)
+    for table in others:
+        table.setdefault(BUILDER_NAME, [])
+
+
+def _tables_by_module() -> list[dict[str, list[str]]]:
+    """The tables by module: extensions first, then names and (from 4.8 on) extensions of metadata files."""
+    names = ("_MODULE_TO_EXTENSIONS", "_MODULE_TO_METADATA_FILE_NAMES", "_MODULE_TO_METADATA_EXTENSIONS")
+    return [getattr(packaged_modules, name) for name in names if hasattr(packaged_modules, name)]
+
+
+def _allowed_extensions() -> list[str]:
+    """Files of folders and repositories with other extensions are not looked at."""
+    if hasattr(packaged_modules, "_ALL_ALLOWED_EXTENSIONS"):
+        return packaged_modules._ALL_ALLOWED_EXTENSIONS  # type: ignore[no-any-return]
+    return load.ALL_ALLOWED_EXTENSIONS  # type: ignore[no-any-return]
 
 
 def make_list(feature: Any, length: int = -1) -> Any:
