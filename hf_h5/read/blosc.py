@@ -50,8 +50,10 @@ def unpack_blosc2(codecs: ModuleType, raw: memoryview, out: NDArray[np.uint8]) -
     if raw[26] != _CONTIGUOUS_FRAME or unpacked > chunk_bytes or itemsize < 1:
         raise FilterError("its Blosc2 frame holds more than one chunk")
     blocked = _Blocked.find(raw[:header_bytes], itemsize)
-    if (unpacked if blocked is None else blocked.nbytes) != out.nbytes:
+    if out.nbytes != (unpacked if blocked is None else blocked.nbytes):
         raise DamagedFileError(f"its Blosc2 frame unpacks to {unpacked} bytes instead of {out.nbytes}")
+    if blocked is not None and unpacked != blocked.padded_nbytes:
+        raise DamagedFileError(f"its Blosc2 frame of {unpacked} bytes has blocks of {blocked.padded_nbytes} bytes")
     body = raw[header_bytes : header_bytes + stored]
     if not stored:
         return _fill_special(codecs, raw[header_bytes:frame_bytes], out)

@@ -36,6 +36,9 @@ _BLOSC_CODECS = frozenset({0, 1, 2, 4, 5})  # blosclz, lz4, lz4hc, zlib, zstd; 3
 _BLOSC_SHUFFLES = frozenset({0, 1, 2})  # none, byte, bit
 _MAX_CHUNK_BYTES = 2**31 - 1  # what the decoders' 32-bit lengths reach
 
+# The wheel's own errors are RuntimeErrors; the others come from lengths that make no sense.
+_UNPACKING_ERRORS = (RuntimeError, ValueError, IndexError, OverflowError, EOFError, struct.error, zlib.error)
+
 Client = tuple[int, ...]
 Decode = Callable[[ModuleType, memoryview, NDArray[np.uint8], Client], int]
 
@@ -238,7 +241,7 @@ class _Step:
         target = out if self.writes_out else borrow_scratch(self.role, self.n_bytes)
         try:
             written = self.filter.decode(_wheel(), raw, target, self.values)
-        except (RuntimeError, ValueError, IndexError, EOFError, struct.error, zlib.error) as error:
+        except _UNPACKING_ERRORS as error:
             raise DamagedFileError(f"{self.filter.name} cannot unpack it: {error}") from error
         if self.filter.size == "checksum":
             return raw[:written]
