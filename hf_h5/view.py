@@ -256,7 +256,9 @@ class H5TorchView:
 
     def _batch(self, keys: RowNumbers, *, as_row: bool = False) -> Any:
         """Read and format rows; then transform, then tuple."""
-        formatted = list(self._format.columns) if self._format.columns is not None else self.column_names
+        # As in datasets: in the order of the columns, not of the choice.
+        chosen = self._format.columns
+        formatted = [name for name in self.column_names if chosen is None or name in chosen]
         others = [name for name in self.column_names if name not in formatted] if self._format.all_columns else []
         if self._tuple is not None and self._transform is None:
             formatted, others = list(dict.fromkeys(self._tuple)), []
