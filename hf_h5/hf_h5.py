@@ -16,6 +16,7 @@ import datasets
 import pyarrow as pa
 
 from .assemble.arrow import table_features, to_arrow_table
+from .cache_key import cache_key
 from .describe.opening import skip_others
 from .describe.options import Options, make_options
 from .describe.resolve import resolve_splits
@@ -27,8 +28,6 @@ from .registry import make_key
 __all__ = ["H5Builder", "H5Config"]
 
 _BATCH_BYTES = 16 << 20
-# Options that change how fast rows come, not which.
-_NEUTRAL = {"threads", "batch_size", "route", "isolate", "limits"}
 
 
 @dataclass
@@ -58,20 +57,8 @@ class H5Config(datasets.BuilderConfig):
         return make_options(**{item.name: getattr(self, item.name) for item in fields(Options)})
 
     def create_config_id(self, config_kwargs: dict[str, Any], custom_features: Any = None) -> str:
-        """Name the cache by what decides the values: options, and size and time of every file."""
-        kept = {name: value for name, value in config_kwargs.items() if name not in _NEUTRAL and value is not None}
-        data_files = kept.pop("data_files", None)
-        if data_files is not None:
-            kept["files"] = {split: [_file_facts(str(file)) for file in files] for split, files in data_files.items()}
-        return str(super().create_config_id(kept, custom_features=custom_features))
-
-
-def _file_facts(file: str) -> tuple[str, int, int]:
-    try:
-        status = os.stat(file)
-    except OSError:
-        return file, -1, -1
-    return file, status.st_size, status.st_mtime_ns
+        """Name the cache by what decides the values; options of a dataset card are in no ``config_kwargs``."""
+        return f"{self.name}-{cache_key(self.options(), self.data_files)}"
 
 
 class H5Builder(datasets.ArrowBasedBuilder):

@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "sampling": frozenset({"errors"}),
     "registry": frozenset({"errors"}),
+    "cache_key": frozenset({"describe", "errors", "registry"}),
     "describe": frozenset({"errors"}),
     "read": frozenset({"errors", "describe"}),
     "conventions": frozenset({"errors", "describe"}),
@@ -43,7 +44,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "opening.py",
         "tools/*",
     ),
-    "datasets": ("hf_h5.py", "registry.py", "assemble/arrow*.py", "hub/*"),
+    "datasets": ("hf_h5.py", "loading.py", "registry.py", "assemble/arrow*.py", "hub/*"),
     "torch": ("view.py", "loader.py", "collate.py", "assemble/torch.py", "tools/*"),
 }
 """Per library, the only modules that may import it."""
