@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -20,14 +21,17 @@ from .cache_key import cache_key
 from .describe.opening import skip_others
 from .describe.options import Options, make_options
 from .describe.resolve import resolve_splits
-from .describe.schema import Table
 from .errors import MissingFileError
 from .read.reader import TableReader
 from .registry import make_key
+from .sharding import batch_bounds, plan_ranges, split_range
 
 __all__ = ["H5Builder", "H5Config"]
 
-_BATCH_BYTES = 16 << 20
+# Large enough that a call costs nothing beside it, small enough that three of them are little memory.
+BATCH_BYTES = 16 << 20
+# Chunks that lie across two batches are kept this long; a batch rarely needs more of them.
+_CACHE_BYTES = 32 << 20
 
 
 @dataclass
@@ -87,9 +91,14 @@ class H5Builder(datasets.ArrowBasedBuilder):
         self.info.description = self.info.description or str(resolved.schema)
         self.info.features = table_features(first, nested=options.nested, given=options.features)
         # Readers and not tables: they know the versions of the files that were looked at, here and in every worker.
-        readers = {split: TableReader(table, options) for split, table in resolved.splits.items()}
+        readers = {
+            split: TableReader(table, options, cache_bytes=_CACHE_BYTES) for split, table in resolved.splits.items()
+        }
         return [
-            datasets.SplitGenerator(name=split, gen_kwargs={"ranges": [(0, len(reader))], "reader": reader})
+            datasets.SplitGenerator(
+                name=split,
+                gen_kwargs={"ranges": plan_ranges(reader.row_groups(), reader.schema.row_bytes), "reader": reader},
+            )
             for split, reader in readers.items()
         ]
 
@@ -101,19 +110,39 @@ class H5Builder(datasets.ArrowBasedBuilder):
             return datasets.Dataset(empty, info=self.info, split=split)
         return super()._as_dataset(split, in_memory)
 
+    def _generate_more_gen_kwargs(self, ranges: list[tuple[int, int]], reader: TableReader) -> Iterator[dict[str, Any]]:
+        """Cut every range in two, for ``reshard()``."""
+        groups = reader.row_groups()
+        for start, stop in ranges:
+            for piece in split_range(start, stop, groups):
+                yield {"ranges": [piece], "reader": reader}
+
     def _generate_tables(self, ranges: list[tuple[int, int]], reader: TableReader) -> Iterator[tuple[Any, pa.Table]]:
-        options = self.config.options()
-        table = reader.schema
-        rows = options.batch_size or _batch_rows(table)
+        options, table, groups = self.config.options(), reader.schema, reader.row_groups()
+        rows = options.batch_size or max(1, BATCH_BYTES // table.row_bytes)
+        bounds = [
+            (make_key(shard, number), piece)
+            for shard, (start, stop) in enumerate(ranges)
+            for number, piece in enumerate(batch_bounds(start, stop, rows, groups))
+        ]
         # A copy has handles of its own, so that a stream may be read twice, also at the same time.
-        with copy.copy(reader) as own:
-            for shard, (start, stop) in enumerate(ranges):
-                for number, first in enumerate(range(start, stop, rows)):
-                    batch = own.read(range(first, min(first + rows, stop)))
-                    yield (
-                        make_key(shard, number),
-                        to_arrow_table(batch, table, self.info.features, nested=options.nested),
-                    )
+        with copy.copy(reader) as own, ThreadPoolExecutor(1, thread_name_prefix="hf_h5-ahead") as ahead:
+
+            def make(piece: tuple[int, int]) -> pa.Table:
+                return to_arrow_table(own.read(range(*piece)), table, self.info.features, nested=options.nested)
+
+            # One batch is read while the one before is written.
+            coming: Future[pa.Table] | None = None
+            try:
+                for number, (key, piece) in enumerate(bounds):
+                    batch = coming.result() if coming else make(piece)
+                    more = number + 1 < len(bounds)
+                    coming = ahead.submit(make, bounds[number + 1][1]) if more else None
+                    yield key, batch
+                    del batch
+            finally:
+                if coming:
+                    coming.cancel()
 
 
 def _sweep(folder: str) -> None:
@@ -125,16 +154,3 @@ def _sweep(folder: str) -> None:
         for entry in os.scandir(folder):
             if entry.is_file():
                 os.unlink(entry.path)
-
-
-def _batch_rows(table: Table) -> int:
-    """Rows of about 16 MB, in whole chunks where a chunk is not larger."""
-    row_bytes = max(1, sum(column.row_bytes for column in table.columns.values()))
-    rows = max(1, _BATCH_BYTES // row_bytes)
-    chunks = [
-        column.storage.chunks[0]
-        for column in table.columns.values()
-        if column.storage and column.storage.chunks and column.take == "rows"
-    ]
-    chunk = max(chunks, default=1)
-    return max(chunk, rows // chunk * chunk) if chunk <= 4 * rows else rows

@@ -23,6 +23,7 @@ FRONT_DOORS = frozenset(
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "sampling": frozenset({"errors"}),
+    "sharding": frozenset(),
     "registry": frozenset({"errors"}),
     "cache_key": frozenset({"describe", "errors", "registry"}),
     "describe": frozenset({"errors"}),
@@ -44,7 +45,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "opening.py",
         "tools/*",
     ),
-    "datasets": ("hf_h5.py", "loading.py", "registry.py", "assemble/arrow*.py", "hub/*"),
+    "datasets": ("hf_h5.py", "loading.py", "registry.py", "assemble/arrow*.py", "hub/*", "tools/*"),
     "torch": ("view.py", "loader.py", "collate.py", "assemble/torch.py", "tools/*"),
 }
 """Per library, the only modules that may import it."""

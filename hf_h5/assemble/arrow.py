@@ -6,7 +6,6 @@ not looped over.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,18 @@ import pyarrow as pa
 from datasets.table import cast_array_to_feature, cast_table_to_features
 from numpy.typing import NDArray
 
-from ..describe.elements import Binary, Element, FeatureSpec, Label, Number, Ragged, Struct, Text, feature_spec, is_array
+from ..describe.elements import (
+    Binary,
+    Element,
+    FeatureSpec,
+    Label,
+    Number,
+    Ragged,
+    Struct,
+    Text,
+    feature_spec,
+    is_array,
+)
 from ..describe.schema import Column, Table
 from ..errors import DataError
 from ..registry import make_list
@@ -24,6 +34,9 @@ from ..registry import make_list
 __all__ = ["column_features", "table_features", "to_arrow_table", "to_column"]
 
 Batch = Mapping[str, NDArray[Any]]
+# Offsets by step; a batch of 16 MB of bytes needs some 20 MB of them.
+_OFFSETS: dict[int, NDArray[np.int32]] = {}
+_MAX_OFFSETS = 6
 
 
 def table_features(table: Table, *, nested: bool = False, given: Any = None) -> datasets.Features:
@@ -172,15 +185,20 @@ def _fixed_rows(values: NDArray[Any], column: Column, mask: NDArray[np.bool_] | 
     return leaf
 
 
-@functools.lru_cache(maxsize=64)
 def _even_offsets(count: int, step: int) -> NDArray[np.int32]:
-    """Offsets of ``count`` lists of ``step`` items: the same for every batch, so made once."""
+    """Offsets of ``count`` lists of ``step`` items: those of a smaller batch begin alike, so the longest are kept."""
     if count * step > np.iinfo(np.int32).max:
         raise DataError(
             f"a batch holds {count * step:,} values, more than an Arrow list can count",
             hint="pass a smaller batch_size=",
         )
-    return np.arange(count + 1, dtype=np.int32) * np.int32(step)
+    kept = _OFFSETS.get(step)
+    if kept is None or len(kept) <= count:
+        kept = np.arange(0, (count + 1) * step, step, dtype=np.int32) if step else np.zeros(count + 1, np.int32)
+        _OFFSETS[step] = kept
+        while len(_OFFSETS) > _MAX_OFFSETS:
+            _OFFSETS.pop(next(iter(_OFFSETS)), None)
+    return kept[: count + 1]
 
 
 def _list(values: pa.Array, offsets: NDArray[np.int32], mask: NDArray[np.bool_] | None = None) -> pa.Array:
@@ -234,6 +252,8 @@ def _leaf(element: Element, flat: NDArray[Any]) -> pa.Array:
 
 
 def _numbers(flat: NDArray[Any], dtype: np.dtype[Any]) -> pa.Array:
+    # Items of lists come as their file stores them, which may be narrower than the table's type.
+    flat = flat.astype(dtype, copy=False)
     if dtype.kind in "Mm":
         return pa.array(flat)  # not-a-time becomes null
     if dtype.kind == "b":

@@ -248,8 +248,9 @@ def _pick(schema: Schema, options: Options) -> Table:
         if options.columns is not None and schema.table is not None:
             return _table_with(schema, options.columns)
         if schema.table is None:
+            unread = "".join(f"; {note.path}: {note.why}" for note in schema.notes[:5])
             raise LayoutError(
-                "the file holds no rows",
+                f"the file holds no rows{unread}",
                 file=schema.file,
                 hint="hf-h5 describe shows what it holds; attributes and scalars are its metadata",
             )

@@ -199,6 +199,32 @@ class Table:
         counts = np.fromiter((part.n_rows for part in self.parts), np.int64, len(self.parts))
         return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
+    @cached_property
+    def row_bytes(self) -> int:
+        """Bytes of one decoded row, at least 1; an average where rows differ in length."""
+        total = max(1, sum(column.row_bytes for column in self.columns.values()))
+        ragged = [column for column in self.columns.values() if column.is_ragged and column.storage]
+        return total + sum(column.storage.stored_bytes for column in ragged if column.storage)
+
+    @cached_property
+    def row_groups(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """``(k + 1,)`` boundaries of the rows that are read together: those of one chunk of the largest column."""
+        groups = [
+            np.arange(first, first + part.n_rows, self._group_rows(part), dtype=np.int64)
+            for part, first in zip(self.parts, self.starts[:-1].tolist(), strict=True)
+        ]
+        return np.concatenate([*groups, self.starts[-1:]])
+
+    def _group_rows(self, part: Part) -> int:
+        columns = [part.columns[name] for name in self.columns]
+        chunked = [column for column in columns if column.take == "rows" and column.storage and column.storage.chunks]
+        if chunked:
+            largest = max(chunked, key=lambda column: column.row_bytes)
+            chunks = largest.storage.chunks if largest.storage else None
+            return int(chunks[0]) if chunks else 1
+        # Rows that lie one after the other may be cut anywhere; pieces of 1 MiB cost no more than larger ones.
+        return max(1, min((1 << 20) // self.row_bytes, -(-part.n_rows // 16)))
+
     @property
     def files(self) -> tuple[str, ...]:
         """The files of the parts, each once, in order."""

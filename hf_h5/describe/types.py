@@ -160,6 +160,8 @@ def _string(tid: h5t.TypeStringID) -> Stored:
 def _vlen(tid: h5t.TypeVlenID) -> Stored:
     inner = interpret_type(tid.get_super())
     item = _as_element(inner)
+    if inner.converted is not None and inner.memory.kind in "iu":
+        raise UnreadableTypeError(f"lists of {inner.converted} cannot be read by h5py")
     return Stored(Ragged(item, inner.shape), h5py.vlen_dtype(inner.full_memory), variable="lists of variable length")
 
 

@@ -34,8 +34,9 @@ class Assembly:
         elif ragged:
             target = self._target()
             numbers = range(self._n_rows)[places] if isinstance(places, slice) else places
+            dtype = self._column.dtype
             for number, value in zip(numbers, values, strict=True):
-                target[number] = value
+                target[number] = value.astype(dtype, copy=False)
         else:
             target = self._target()
             target[places] = values.reshape(-1, *self._shape) if values.size else values.reshape(target[places].shape)

@@ -129,11 +129,7 @@ class TableReader:
 
     def row_groups(self) -> NDArray[np.int64]:
         """``(k + 1,)`` boundaries of the rows that share chunks of the column with the most bytes."""
-        starts = self._table.starts
-        groups = []
-        for part, first in zip(self._table.parts, starts[:-1].tolist(), strict=True):
-            groups.append(np.arange(first, first + part.n_rows, _group_rows(part), dtype=np.int64))
-        return np.concatenate([*groups, starts[-1:]])
+        return self._table.row_groups
 
     def cache_info(self) -> CacheInfo:
         """How much the cache of decoded chunks holds, and how often it helped."""
@@ -290,17 +286,6 @@ def _by_dataset(part: Part, names: list[str]) -> dict[Any, list[str]]:
         column = part.columns[name]
         groups.setdefault((column.take, column.path, column.file), []).append(name)
     return groups
-
-
-def _group_rows(part: Part) -> int:
-    stored = [
-        column for column in part.columns.values() if column.take == "rows" and column.storage and column.storage.chunks
-    ]
-    if not stored:
-        return max(1, part.n_rows) if any(column.take == "whole" for column in part.columns.values()) else 1024
-    largest = max(stored, key=lambda column: column.row_bytes)
-    chunks = largest.storage.chunks if largest.storage else None
-    return int(chunks[0]) if chunks else 1024
 
 
 def _all_files(table: Table) -> list[str]:

@@ -186,6 +186,9 @@ def relabel(values: Values, stored: Element, merged: Element) -> Values:
 
 
 def _lists(raw: Values, item: Element) -> Values:
+    first = raw.flat[0] if raw.size else None
+    if isinstance(item, Number) and isinstance(first, np.ndarray) and first.dtype == item.dtype:
+        return raw  # the library makes all lists of one dtype
     return _objects([_one_list(value, item) for value in raw.ravel()], raw.shape)
 
 

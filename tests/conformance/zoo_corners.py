@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 from h5py import h5d, h5s, h5t
 
-from hf_h5.errors import MismatchError
+from hf_h5.errors import LayoutError, MismatchError
 from tests.conformance.case import Either, Zoo, array, label, list_of, table, value
 from tests.conformance.h5low import float_type, integer_type, write_typed
 
@@ -33,7 +33,7 @@ def write_ragged(file: h5py.File, name: str, stored: h5t.TypeID, item: object, r
     dataset.write(h5s.ALL, h5s.ALL, cells, h5t.py_create(h5py.vlen_dtype(item)))
 
 
-@zoo.file("vlen", features={"x": list_of(value("int32"))}, rows=table({"x": [[-1, 2**23 - 1], []]}))
+@zoo.file("vlen", error=(LayoutError, ["a.h5", "24 bits"]), error_at="open")  # h5py has no dtype for the items
 def vlen_of_24_bits(file: h5py.File) -> None:
     write_ragged(file, "x", integer_type(3, signed=True), np.int64, [[-1, 2**23 - 1], []])
 

@@ -198,13 +198,14 @@ zoo.folder(
 )(external_link_to_a_group)
 for _write in (external_storage, virtual_dataset):
     zoo.folder("external", name=f"{_write.__name__}_allowed", options=allowed, features=X, rows=X_ROWS)(_write)
+# Refused also where no column needs them: reading only what was asked for must not depend on who asks.
 for _write in (external_link, external_link_to_a_missing_file, external_link_to_a_group):
     zoo.folder(
-        "columns=",
+        "external",
         name=f"{_write.__name__}_not_asked_for",
         options={"columns": ["y"]},
-        features={"y": value("int64")},
-        rows=table({"y": [4, 5, 6]}),
+        error=(RefusedError, ["a.h5", "allow_external"]),
+        error_at="open",
     )(_write)
 
 
