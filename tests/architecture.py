@@ -45,7 +45,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "opening.py",
         "tools/*",
     ),
-    "datasets": ("hf_h5.py", "loading.py", "registry.py", "assemble/arrow*.py", "hub/*", "tools/*"),
+    "datasets": ("hf_h5.py", "loading.py", "registry.py", "assemble/arrow*.py", "hub/*", "tools/demo.py"),
     "torch": ("view.py", "loader.py", "collate.py", "assemble/torch.py", "tools/*"),
 }
 """Per library, the only modules that may import it."""

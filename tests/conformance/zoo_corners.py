@@ -33,7 +33,7 @@ def write_ragged(file: h5py.File, name: str, stored: h5t.TypeID, item: object, r
     dataset.write(h5s.ALL, h5s.ALL, cells, h5t.py_create(h5py.vlen_dtype(item)))
 
 
-@zoo.file("vlen", error=(LayoutError, ["a.h5", "24 bits"]), error_at="open")  # h5py has no dtype for the items
+@zoo.file("vlen", error=(LayoutError, ["a.h5", "24 bits"]))  # h5py has no dtype for the items
 def vlen_of_24_bits(file: h5py.File) -> None:
     write_ragged(file, "x", integer_type(3, signed=True), np.int64, [[-1, 2**23 - 1], []])
 
