@@ -46,7 +46,8 @@ def to_tensor(block: NDArray[Any], kwargs: Mapping[str, Any]) -> torch.Tensor:
     wanted = {**default, **kwargs}
     if not wanted.keys() <= _SIMPLE_KWARGS:
         return torch.tensor(block, **wanted)
-    if not block.flags.writeable or not block.flags.c_contiguous:
+    # A field of a packed compound with one row counts as contiguous, yet torch refuses its strides.
+    if not block.flags.writeable or not block.flags.c_contiguous or any(step % block.itemsize for step in block.strides):
         block = np.array(block, order="C")
     tensor = torch.from_numpy(block)
     dtype, device = wanted.get("dtype"), wanted.get("device")
