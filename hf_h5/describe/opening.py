@@ -16,6 +16,7 @@ import h5py
 from ..errors import DamagedFileError, FilterError, H5Warning, MissingFileError, NotHDF5Error, OptionError
 from .repeated import natural_key
 from .schema import Column
+from .urls import expand_url, is_url, open_url
 
 __all__ = ["check_filters", "expand_files", "has_signature", "open_hdf5", "skip_others"]
 
@@ -33,6 +34,8 @@ def open_hdf5(file: str) -> h5py.File:
     MissingFileError, NotHDF5Error, DamagedFileError
         Each with the file's name and the next step.
     """
+    if is_url(file):
+        return open_url(file)
     if not os.path.exists(file):
         raise MissingFileError(
             "there is no such file", file=file, hint="check the path; relative paths start at the current folder"
@@ -91,6 +94,9 @@ def expand_files(files: Any) -> list[str]:
         if not isinstance(item, str | os.PathLike):
             raise OptionError(f"{item!r} is not a path")
         name = os.fspath(item)
+        if is_url(name):
+            found += expand_url(name)
+            continue
         found += _matches(name) if glob.has_magic(name) and not os.path.exists(name) else [name]
     if not found:
         raise MissingFileError(
@@ -107,7 +113,7 @@ def skip_others(names: list[str], place: str) -> list[str]:
     NotHDF5Error
         If none is left.
     """
-    matches = [name for name in names if has_signature(name)]
+    matches = [name for name in names if is_url(name) or has_signature(name)]
     if not matches:
         raise NotHDF5Error(f"none of {len(names)} files is HDF5", file=place, hint=_NEXT_STEP)
     others = [name for name in names if name not in set(matches)]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ..describe.opening import open_hdf5
 from ..describe.schema import Column
+from ..describe.urls import is_url
 from ..describe.values import reference_text
 from ..errors import DamagedFileError
 from .plan import Rows, plan_rows
@@ -74,6 +75,8 @@ class LibraryFiles:
     @staticmethod
     def is_own(dataset: h5py.Dataset, file: str) -> bool:
         """Whether a dataset lies in the file that was opened, not behind an external link."""
+        if is_url(file):
+            return True  # links out of it were refused
         return os.path.realpath(dataset.file.filename) == os.path.realpath(file)
 
     def close(self) -> None:

@@ -17,11 +17,11 @@ from ..describe.schema import Column, Part, Table
 from ..errors import ClosedError, ColumnError, DataError, RowError, closest_names
 from .assembly import Assembly, made_values
 from .cache import CacheInfo, ChunkCache
-from .fingerprint import Fingerprint
 from .h5py_route import LibraryFiles
 from .plan import Places, Rows, as_rows
 from .pool import default_threads
 from .routes import Routes
+from .source import fingerprint_of
 from .values import ValueProblemError, decode_values, pick_field, relabel
 
 __all__ = ["TableReader"]
@@ -56,7 +56,7 @@ class TableReader:
         self._table = table
         self._options = options or Options()
         self._pinned = dict(pinned or {})
-        self._prints = {file: Fingerprint.of_file(file) for file in _all_files(table) if file not in self._pinned}
+        self._prints = {file: fingerprint_of(file) for file in _all_files(table) if file not in self._pinned}
         self._cache = ChunkCache(cache_bytes)
         self._closed = False
         self._reset()

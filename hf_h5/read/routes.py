@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..describe.schema import Column
+from ..describe.urls import is_url
 from ..errors import DamagedFileError, FileChangedError, FilterError, H5Error, H5Warning, OptionError
 from .cache import ChunkCache
 from .direct import DirectDataset
@@ -23,7 +24,7 @@ from .h5py_route import LibraryFiles, read_rows, read_whole
 from .index import build_index, why_not_direct
 from .plan import Rows
 from .pool import shared_pool
-from .source import LocalSource
+from .source import Source, open_source
 
 __all__ = ["Routes"]
 
@@ -69,7 +70,7 @@ class Routes:
         self._threads = threads
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, str], DirectDataset | str] = OrderedDict()
-        self._sources: dict[str, LocalSource] = {}
+        self._sources: dict[str, Source] = {}
         self._checked: set[tuple[str, str]] = set()
 
     def fetch(self, file: str, path: str, column: Column, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -137,11 +138,13 @@ class Routes:
             if reason is not None:
                 return reason
             index = build_index(dataset, file=file, fingerprint=fingerprint)
-        source = self._sources.setdefault(file, LocalSource(file, fingerprint))
+        source = self._sources.setdefault(file, open_source(file, fingerprint))
         direct = DirectDataset(index, source, file=file, path=path, cache=self._cache, threads=self._threads)
         return self._compared(direct, file, path, column)
 
     def _check_unchanged(self, file: str, fingerprint: Fingerprint) -> None:
+        if is_url(file):
+            return  # its source asks now and then: a round trip is too dear for every batch
         found = Fingerprint.of_file(file)
         if found != fingerprint:
             raise FileChangedError(

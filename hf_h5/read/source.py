@@ -9,12 +9,13 @@ import os
 from collections.abc import Sequence
 from typing import Protocol
 
+from ..describe.urls import is_url
 from ..errors import ClosedError, DamagedFileError, FileChangedError, MissingFileError
 from .fingerprint import Fingerprint
 from .handles import Handle, HandlePool
 from .remote import RemoteSource
 
-__all__ = ["LocalSource", "RemoteSource", "Source"]
+__all__ = ["LocalSource", "RemoteSource", "Source", "fingerprint_of", "open_source"]
 
 _HANDLES = HandlePool()
 if hasattr(os, "register_at_fork"):
@@ -139,3 +140,15 @@ class LocalSource:
             file=self.file,
             hint="it was cut off while it was written or copied; get it again",
         )
+
+
+def open_source(file: str, fingerprint: Fingerprint | None = None) -> Source:
+    """The bytes of a file on disk or behind a URL."""
+    if is_url(file):
+        return RemoteSource(file, fingerprint=fingerprint)
+    return LocalSource(file, fingerprint)
+
+
+def fingerprint_of(file: str) -> Fingerprint:
+    """The present version of a file on disk or behind a URL."""
+    return open_source(file).fingerprint
