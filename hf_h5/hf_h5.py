@@ -21,7 +21,7 @@ from .cache_key import cache_key
 from .describe.opening import skip_others
 from .describe.options import Options, make_options
 from .describe.resolve import resolve_splits
-from .errors import MissingFileError
+from .errors import MissingFileError, OptionError
 from .read.reader import TableReader
 from .registry import make_key
 from .sharding import batch_bounds, plan_ranges, split_range
@@ -76,7 +76,11 @@ class H5Builder(datasets.ArrowBasedBuilder):
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         data_files = self.config.data_files
-        if not data_files or not any(data_files.values()):
+        if not data_files:
+            raise OptionError(
+                f"At least one data file must be specified, but got data_files={data_files}", hint="pass data_files="
+            )
+        if not any(data_files.values()):
             raise MissingFileError(
                 "no file was found", hint="pass data_files= a path or a pattern; check private repositories' tokens"
             )

@@ -12,7 +12,7 @@ from typing import Any
 import datasets
 import numpy as np
 import pyarrow as pa
-from datasets.table import cast_array_to_feature, cast_table_to_features
+from datasets.table import cast_array_to_feature
 from numpy.typing import NDArray
 
 from ..describe.elements import (
@@ -41,19 +41,29 @@ _MAX_OFFSETS = 6
 
 def table_features(table: Table, *, nested: bool = False, given: Any = None) -> datasets.Features:
     """The features of a table, flat by column or nested by group; ``given`` are the user's own, which count."""
-    if given is not None and nested:
-        return datasets.Features(given)
-    flat = column_features(table.columns, given)
     if not nested:
-        return datasets.Features(flat)
+        return datasets.Features(column_features(table.columns, given))
+    chosen = None if given is None else {name: _at(given, column) for name, column in table.columns.items()}
+    return datasets.Features(_tree(table, column_features(table.columns, chosen)))
+
+
+def _tree(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of columns as nested dicts, by the groups and fields that lead to the columns."""
     tree: dict[str, Any] = {}
-    for name, column in table.columns.items():
-        *groups, last = column.nested_name
+    for name, value in values.items():
+        *groups, last = table.columns[name].nested_name
         inner = tree
         for group in groups:
             inner = inner.setdefault(group, {})
-        inner[last] = flat[name]
-    return datasets.Features(tree)
+        inner[last] = value
+    return tree
+
+
+def _at(features: Any, column: Column) -> Any:
+    """The feature of a column in nested features."""
+    for name in column.nested_name:
+        features = features[name]
+    return features
 
 
 def column_features(columns: Mapping[str, Column], given: Any = None) -> dict[str, Any]:
@@ -101,18 +111,13 @@ def _schema(features: datasets.Features) -> pa.Schema:
 
 
 def _nested_table(batch: Batch, table: Table, features: datasets.Features) -> pa.Table:
-    flat = column_features(table.columns)
-    tree: dict[str, Any] = {}
-    for name, column in table.columns.items():
-        if name not in batch:
-            continue
-        *groups, last = column.nested_name
-        inner = tree
-        for group in groups:
-            inner = inner.setdefault(group, {})
-        inner[last] = to_column(batch[name], column, flat[name])
-    made = pa.table({name: _struct(value) for name, value in tree.items()})
-    return cast_table_to_features(made, features)
+    arrays = {
+        name: to_column(batch[name], column, _at(features, column))
+        for name, column in table.columns.items()
+        if column.nested_name[0] in features
+    }
+    tree = _tree(table, arrays)
+    return pa.Table.from_arrays([_struct(tree[name]) for name in features], schema=_schema(features))
 
 
 def _struct(value: Any) -> pa.Array:

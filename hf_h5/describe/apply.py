@@ -16,7 +16,15 @@ from ..errors import ColumnError, OptionError, closest_names
 from .elements import Binary, Element, FeatureSpec, Label, Number, Ragged, Text, feature_text
 from .schema import Column, Part, Table
 
-__all__ = ["choose_columns", "map_columns", "match_columns", "with_class_labels", "with_features"]
+__all__ = [
+    "choose_columns",
+    "flat_specs",
+    "in_tree_order",
+    "map_columns",
+    "match_columns",
+    "with_class_labels",
+    "with_features",
+]
 
 _BYTES = ("binary", "large_binary")
 # Features whose values are encoded bytes.
@@ -48,6 +56,17 @@ def match_columns(patterns: Sequence[str], names: Sequence[str], *, file: str | 
             raise ColumnError(f"no column {given!r}", file=file, hint=closest_names(pattern, names))
         chosen |= dict.fromkeys(found)
     return list(chosen)
+
+
+def in_tree_order(table: Table) -> Table:
+    """The table with its columns as one meets them walking the file by name, fields of compounds as declared."""
+
+    def place(name: str) -> tuple[bytes, ...]:
+        column = table.columns[name]
+        parts = column.nested_name if column.path else ()
+        return tuple(part.encode("utf-8", "surrogateescape") for part in parts[: len(parts) - len(column.fields)])
+
+    return table.select(sorted(table.columns, key=place))
 
 
 def choose_columns(table: Table, patterns: Sequence[str] | None, *, file: str | None = None) -> Table:
@@ -111,6 +130,32 @@ def _labelled(column: Column, names: tuple[str, ...], file: str) -> Column:
         )
     shape = () if all(size == 1 for size in column.row_shape) else column.row_shape
     return replace(column, element=Label(names, tuple(range(len(names)))), row_shape=shape)
+
+
+def flat_specs(table: Table, specs: Mapping[str, FeatureSpec], *, file: str) -> dict[str, FeatureSpec]:
+    """Nested features by the names of the flat columns that lie there, in their order.
+
+    Raises
+    ------
+    ColumnError
+        If there is no column at a place.
+    """
+    names = {column.nested_name: name for name, column in table.columns.items()}
+    flat: dict[str, FeatureSpec] = {}
+
+    def walk(spec: FeatureSpec, place: tuple[str, ...]) -> None:
+        is_leaf = isinstance(spec.get("_type"), str)
+        if place in names and (is_leaf or not isinstance(table.columns[names[place]].inferred.get("_type"), str)):
+            flat[names[place]] = spec
+        elif is_leaf:
+            name = "/".join(place)
+            raise ColumnError(f"features: no column {name!r}", file=file, hint=closest_names(name, list(table.columns)))
+        else:
+            for name, inner in spec.items():
+                walk(inner, (*place, name))
+
+    walk(dict(specs), ())
+    return flat
 
 
 def with_features(table: Table, specs: Mapping[str, FeatureSpec], *, file: str) -> Table:

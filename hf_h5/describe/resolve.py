@@ -22,7 +22,7 @@ from ..errors import (
     TableError,
     closest_names,
 )
-from .apply import choose_columns, match_columns, with_class_labels, with_features
+from .apply import choose_columns, flat_specs, in_tree_order, match_columns, with_class_labels, with_features
 from .layout import SAMPLE_RULE, find_tables
 from .merge import join_columns, join_rows, one_sample_table
 from .opening import check_filters, expand_files, open_hdf5
@@ -127,7 +127,7 @@ def resolve_tables(files: Any, options: Options) -> Resolved:
         first = first or schema
         tables.append(table)
     if first is None:
-        raise LayoutError("no file is left to read", hint="every file was left out by on_bad_files")
+        raise LayoutError("no file is left to read", hint="each was empty, or left out by on_bad_files")
     with_splits = [table for table in tables if table.splits]
     if not with_splits:
         return Resolved({"train": _merged(tables, options)}, inside=False, schema=first)
@@ -184,14 +184,20 @@ def _merged(tables: Sequence[Table], options: Options) -> Table:
 
 def _file_tables(files: Any, options: Options) -> Iterator[tuple[Schema, Table]]:
     if isinstance(files, h5py.Group):
-        yield _chosen_table(files, files.file.filename, options)
+        schema, _ = _describe_handle(files, files.file.filename, options)
+        yield schema, _chosen_table(files, schema, options)
         return
     names = expand_files(files)
     several = len(names) > 1
     for name in names:
         try:
             with open_hdf5(name) as handle:
-                yield _chosen_table(handle, name, _samples(options, handle) if several else options)
+                chosen = _samples(options, handle) if several else options
+                schema, _ = _describe_handle(handle, name, chosen)
+                if several and not (schema.tables or schema.metadata or schema.notes):
+                    warnings.warn(f"{name} holds no datasets, so no rows come from it", H5Warning, stacklevel=2)
+                else:
+                    yield schema, _chosen_table(handle, schema, chosen)
         except _BAD_FILE as error:
             if options.on_bad_files == "error":
                 raise
@@ -219,20 +225,21 @@ def _samples(options: Options, handle: h5py.File) -> Options:
     )
 
 
-def _chosen_table(handle: h5py.Group, file: str, options: Options) -> tuple[Schema, Table]:
-    schema, _tree = _describe_handle(handle, file, options)
-    table = _pick(schema, options)
+def _chosen_table(handle: h5py.Group, schema: Schema, options: Options) -> Table:
+    file = schema.file
+    table = in_tree_order(_pick(schema, options)) if options.nested else _pick(schema, options)
     if options.class_labels:
         names = {column: _label_names(handle, file, given) for column, given in options.class_labels.items()}
         table = with_class_labels(table, names, file=file)
     specs = options.feature_specs
-    if specs is not None and not options.nested:
-        table = with_features(table, specs, file=file)
+    if specs is not None:
+        chosen = flat_specs(table, specs, file=file) if options.nested else specs
+        table = with_features(table, chosen, file=file)
     table = choose_columns(table, options.columns, file=file)
     check_filters(file, table.columns.values())
     _warn_left_out(schema, table, options)
     _warn_rounded(table, file)
-    return schema, table
+    return table
 
 
 def _pick(schema: Schema, options: Options) -> Table:
