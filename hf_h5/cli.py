@@ -24,13 +24,14 @@ _INTERRUPTED = 128 + signal.SIGINT
 _CLOSED_PIPE = 141  # 128 + SIGPIPE, which Windows lacks: what a shell reports for `command | head`
 
 _EPILOG = """\
-exit codes: 0 done, 1 a comparison found a difference, 2 wrong usage or a file that cannot be read
+exit codes:
+  0 done, 1 a comparison found a difference, 2 wrong usage or unreadable file
 
 examples:
-  hf-h5 describe data.h5                      what is in the file, and how it will load
-  hf-h5 describe data.h5 --json | jq .tables  the same for programs
-  hf-h5 demo                                  the whole path on real images, ending in a picture
-  hf-h5 demo data.h5                          the same on your own file
+  hf-h5 describe data.h5              what is in the file, and how it will load
+  hf-h5 describe data.h5 --json       the same for programs
+  hf-h5 demo                          the whole path on real images
+  hf-h5 demo data.h5                  the same on your own file
 """
 
 

@@ -97,7 +97,7 @@ def train_classifier(rows: Any, task: Task, *, collate: Any = None, seed: int = 
     import torch
 
     n_train = len(rows) - len(rows) // 5
-    labels = torch.as_tensor(rows[:][task.labels]).reshape(-1)
+    labels = rows.select_columns([task.labels])[:][task.labels].reshape(-1)
     low, n_classes = int(labels.min()), int(labels.max()) + 1
     if low < 0 or not 2 <= n_classes <= _MAX_CLASSES:
         return f"{task.labels!r} holds {low} to {n_classes - 1}, which are no class numbers"

@@ -1,0 +1,181 @@
+"""The command line: exit codes, streams and messages, mostly as a process of its own, as a shell sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from hf_h5 import cli
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    with h5py.File(tmp_path / "x.h5", "w") as handle:
+        handle["x"], handle["y"], handle["names"] = np.zeros((20, 3)), np.arange(20) % 2, [b"a", b"b"]
+    return tmp_path / "x.h5"
+
+
+def hf_h5(*arguments: object, **settings: object) -> subprocess.CompletedProcess[str]:
+    """Run the command in the folder and environment given."""
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "hf_h5.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=100, **settings)
+
+
+def test_help_fits_one_screen(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert stopped.value.code == 0
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("command", ["describe", "demo"])
+def test_help_of_a_command_fits_two_screens(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    assert len(capsys.readouterr().out.splitlines()) <= 48
+
+
+def test_version_names_the_packages_that_count(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--version"])
+    assert stopped.value.code == 0
+    out = capsys.readouterr().out
+    assert out.startswith("hf-h5 ")
+    assert f"h5py {h5py.__version__}" in out
+
+
+def test_without_a_command_help_is_printed_and_the_exit_code_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    assert "describe" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["describ"], ["describe"], ["describe", "x.h5", "--colums", "x"], ["demo", "a", "b"]]
+)
+def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+    assert "usage: hf-h5" in capsys.readouterr().err
+
+
+def test_options_are_those_of_the_package() -> None:
+    arguments = cli._parser().parse_args(
+        "describe x.h5 --columns a,b --columns c/* --table /t --layout steps --no-splits --class-labels y=cat,dog "
+        "--class-labels z=/names@attribute --allow-external data".split()
+    )
+    assert cli._options(arguments) == {
+        "columns": ["a", "b", "c/*"],
+        "table": "/t",
+        "layout": "steps",
+        "splits": False,
+        "class_labels": {"y": ["cat", "dog"], "z": "/names@attribute"},
+        "allow_external": ["data"],
+    }
+
+
+def test_options_that_are_not_given_are_left_out() -> None:
+    assert cli._options(cli._parser().parse_args(["describe", "x.h5"])) == {}
+
+
+def test_the_process_describes_a_file_and_is_quiet_on_stderr(file: Path) -> None:
+    done = hf_h5("describe", file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "20 rows, 2 columns" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        (["describe", "absent.h5"], "MissingFileError"),
+        (["describe", "*.nothing"], "MissingFileError"),
+        (["describe", "."], "NotHDF5Error"),
+        (["describe", "text.h5"], "NotHDF5Error"),
+        (["describe", "x.h5", "--columns", "z"], "ColumnError"),
+        (["describe", "x.h5", "--table", "/z"], "TableError"),
+        (["describe", "x.h5", "--class-labels", "y"], "OptionError"),
+        (["demo", "absent.h5"], "MissingFileError"),
+        (["demo", "text.h5"], "NotHDF5Error"),
+    ],
+)
+def test_an_error_is_two_lines_on_stderr_without_a_traceback(
+    file: Path, arguments: list[str], kind: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    Path("text.h5").write_text("no HDF5")
+    assert cli.main(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"hf-h5: {kind}: ")
+    assert "\n  hint: " in err
+    assert len(err.splitlines()) == 2
+    assert not Path("demo-output").exists()
+
+
+def test_debug_shows_where_an_error_was_raised(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["describe", str(file), "--columns", "z", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_the_other_files_are_described_when_one_is_bad(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["describe", "absent.h5", str(file)]) == 2
+    out, err = capsys.readouterr()
+    assert "20 rows" in out
+    assert "absent.h5" in err
+
+
+def test_json_is_one_line_per_file(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["describe", str(file), str(file), "--json"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["tables"]["/"]["num_rows"] for line in lines] == [20, 20]
+
+
+def test_a_reader_that_stops_early_ends_the_command_quietly(file: Path) -> None:
+    command = f"'{sys.executable}' -m hf_h5.cli describe {' '.join([str(file)] * 50)} | head -n 1"
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=environment, timeout=100)
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_an_interrupt_ends_the_command_with_one_word(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-u", "-m", "hf_h5.cli", "demo", "-o", str(tmp_path / "out")]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if line.startswith("1."):
+                break
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert err == "\ninterrupted\n"
+
+
+def test_each_warning_is_printed_once_as_a_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printer = cli._WarningPrinter()
+    for _ in range(3):
+        printer("left\u202eout", UserWarning, "somewhere.py", 1)
+    assert capsys.readouterr().err == "hf-h5: warning: left\\u202eout\n"
+
+
+def test_describing_leaves_torch_out(file: Path) -> None:
+    code = f"import sys; from hf_h5.cli import main; main(['describe', {str(file)!r}]); print('torch' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=100)
+    assert (done.stdout.splitlines()[-1], done.stderr) == ("False", "")

@@ -1,0 +1,72 @@
+"""`hf-h5 describe`: the schema as asked for, and the lines that load it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import datasets
+import h5py
+import numpy as np
+import pytest
+
+import hf_h5
+from hf_h5.tools.describe import describe_as_asked, run_describe
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    with h5py.File(tmp_path / "x.h5", "w") as handle:
+        handle["train/x"], handle["train/y"] = np.zeros((20, 3)), np.arange(20) % 2
+        handle["test/x"], handle["test/y"] = np.zeros((5, 3)), np.arange(5) % 2
+        handle["names"] = [b"a", b"b", b"c"]
+    return tmp_path / "x.h5"
+
+
+def described(file: Path, capsys: pytest.CaptureFixture[str], **options: object) -> str:
+    assert run_describe([str(file)], as_json=False, on_error=pytest.fail, options=options) == 0
+    return capsys.readouterr().out
+
+
+def test_without_options_it_is_the_schema(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert described(file, capsys).startswith(str(hf_h5.describe(file)))
+
+
+def test_columns_and_class_labels_narrow_the_table_and_keep_its_splits(file: Path) -> None:
+    schema = describe_as_asked(str(file), {"columns": ["y"], "class_labels": {"y": ["no", "yes"]}})
+    (table,) = schema.tables.values()
+    assert {name: split.num_rows for name, split in table.splits.items()} == {"train": 20, "test": 5}
+    assert table.num_rows == 25
+    assert {name: column.feature_text for name, column in table.columns.items()} == {
+        "y": "ClassLabel(names=['no', 'yes'])"
+    }
+
+
+def test_another_table_is_shown_alone(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = described(file, capsys, table="/names")
+    assert "3 rows, 1 column" in text
+    assert "25 rows" not in text
+
+
+@pytest.mark.filterwarnings("ignore::hf_h5.errors.H5Warning")
+@pytest.mark.parametrize("options", [{}, {"columns": ["y"]}, {"table": "/names"}])
+def test_the_lines_that_it_shows_load_the_file(
+    file: Path, options: dict[str, object], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(file.parent / "cache"))
+    text = described(file, capsys, **options)
+    load, view = re.findall(r"^    ((?:datasets|hf_h5)\..*?)  #", text, re.MULTILINE)
+    names = {"datasets": datasets, "hf_h5": hf_h5}
+    loaded = eval(load, names)
+    with eval(view, names) as opened:
+        assert len(opened) == len(loaded[next(iter(loaded))])
+
+
+def test_a_pattern_describes_each_file(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (file.parent / "y.h5").write_bytes(file.read_bytes())
+    run_describe([str(file.parent / "*.h5")], as_json=False, on_error=pytest.fail, options={})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines if line.startswith(str(file.parent))] == [
+        str(file.parent / "x.h5"),
+        str(file.parent / "y.h5"),
+    ]
