@@ -58,7 +58,10 @@ def _tensor_mismatches(actual: torch.Tensor, expected: torch.Tensor, where: str)
 
 
 def _bytes_of(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
-    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+    flat = tensor.detach().cpu().contiguous()
+    # numpy has no bfloat16.
+    whole = flat.view(torch.int16) if flat.dtype == torch.bfloat16 else flat
+    return np.frombuffer(whole.numpy().tobytes(), np.uint8)
 
 
 def _array_mismatches(
