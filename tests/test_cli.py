@@ -74,10 +74,9 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
 
 
 def test_options_are_those_of_the_package() -> None:
-    arguments = cli._parser().parse_args(
-        "describe x.h5 --columns a,b --columns c/* --table /t --layout steps --no-splits --class-labels y=cat,dog "
-        "--class-labels z=/names@attribute --allow-external data".split()
-    )
+    given = ["--columns", "a,b", "--columns", "c/*", "--table", "/t", "--layout", "steps", "--no-splits"]
+    given += ["--class-labels", "y=cat,dog", "--class-labels", "z=/names@attribute", "--allow-external", "data"]
+    arguments = cli._parser().parse_args(["describe", "x.h5", *given])
     assert cli._options(arguments) == {
         "columns": ["a", "b", "c/*"],
         "table": "/t",

@@ -115,7 +115,7 @@ def layout_text(column: Column) -> str:
     'chunks 64x8, shuffle+gzip'
     """
     storage = column.storage
-    if storage is None or column.take not in ("rows", "whole", "first"):
+    if storage is None or column.take not in ("rows", "whole"):
         return ""
     if storage.chunks is None:
         return storage.layout if storage.stored_bytes or storage.layout == "virtual" else "nothing written"

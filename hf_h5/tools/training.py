@@ -101,6 +101,8 @@ def train_classifier(rows: Any, task: Task, *, collate: Any = None, seed: int = 
     low, n_classes = int(labels.min()), int(labels.max()) + 1
     if low < 0 or not 2 <= n_classes <= _MAX_CLASSES:
         return f"{task.labels!r} holds {low} to {n_classes - 1}, which are no class numbers"
+    if len(labels.unique()) > len(labels) / 2:
+        return f"{task.labels!r} holds almost as many numbers as there are rows, which are no classes"
     sample = _inputs(rows[: min(n_train, 1024)], task)
     mean, std = sample.mean(dim=0), sample.std(dim=0) + 1e-3
     with torch.random.fork_rng(devices=[]):

@@ -168,6 +168,11 @@ def test_labels_that_are_no_class_numbers_are_said_so() -> None:
     assert "which are no class numbers" in str(train_classifier(rows, Task("x", "y", 2)))
 
 
+def test_labels_that_number_the_rows_are_said_so() -> None:
+    rows = datasets.Dataset.from_dict({"x": [[1.0, 2.0]] * 20, "y": list(range(20))}).with_format("torch")
+    assert "which are no classes" in str(train_classifier(rows, Task("x", "y", 2)))
+
+
 def test_training_repeats_itself() -> None:
     rows = datasets.Dataset.from_dict({"x": np.eye(30).tolist(), "y": [0, 1, 2] * 10}).with_format("torch")
     assert train_classifier(rows, Task("x", "y", 30)) == train_classifier(rows, Task("x", "y", 30))
