@@ -1,7 +1,4 @@
-"""Batches for a plain DataLoader: rows that remember the block they were cut from, and the collate that hands it on.
-
-Pure; no I/O.
-"""
+"""Batches for a plain DataLoader: rows that remember their block, and the collate that hands the block on."""
 
 from __future__ import annotations
 

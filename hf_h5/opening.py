@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,16 +18,42 @@ from .read.plan import Rows, as_rows
 from .read.reader import TableReader
 from .registry import parse_split
 
-__all__ = ["Opened", "open_table", "open_tables"]
+__all__ = ["DEFAULT_CACHE", "Opened", "count_bytes", "open_table", "open_tables"]
+
+DEFAULT_CACHE = "256MB"
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A reader and the rows of it that were asked for."""
+    """A reader and the rows of it that were asked for; ``description`` says in words what the first file holds."""
 
     reader: TableReader
     rows: Rows
     options: Options
+    description: str
+
+
+def count_bytes(size: int | str, name: str) -> int:
+    """Read a number of bytes, given as such or with a unit; ``name`` is the argument's, for the message.
+
+    Raises
+    ------
+    OptionError
+        If it is no number of bytes.
+
+    Examples
+    --------
+    >>> count_bytes("256MB", "cache_bytes"), count_bytes("1.5 GiB", "cache_bytes"), count_bytes(0, "cache_bytes")
+    (256000000, 1610612736, 0)
+    """
+    if isinstance(size, int) and not isinstance(size, bool) and size >= 0:
+        return size
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", size.lower()) if isinstance(size, str) else None
+    if found is None or (found[3] and not found[2]):
+        raise OptionError(f"{name}={size!r} is no number of bytes", hint=f'write {name}="256MB" or {name}=256_000_000')
+    return int(float(found[1]) * (_BINARY_UNITS[found[2]] if found[3] else _UNITS[found[2]]))
 
 
 def open_table(files: Any, *, split: str | None = None, **options: Any) -> TableReader:
@@ -56,20 +83,22 @@ def open_table(files: Any, *, split: str | None = None, **options: Any) -> Table
     return _reader(_one_table(resolved, split), chosen, files)
 
 
-def open_tables(files: Any, split: str | None, options: Options) -> Opened:
+def open_tables(files: Any, split: str | None, options: Options, cache_bytes: int | str = DEFAULT_CACHE) -> Opened:
     """Open the rows that a split such as ``"train[:10%]"`` or ``"train+test"`` names."""
+    kept_bytes = count_bytes(cache_bytes, "cache_bytes")
     resolved = _resolve(files, options)
+    description = str(resolved.schema)
     if split is None or split in resolved.splits:
-        reader = _reader(_one_table(resolved, split), options, files)
-        return Opened(reader, range(len(reader)), options)
+        reader = _reader(_one_table(resolved, split), options, files, kept_bytes)
+        return Opened(reader, range(len(reader)), options, description)
     pieces = _parse(split, resolved.splits)
     names = list(dict.fromkeys(name for name, _, _ in pieces))
     chosen = [resolved.splits[name] for name in names]
     joined = replace(chosen[0], parts=tuple(part for table in chosen for part in table.parts), splits={})
     offsets = dict(zip(names, np.cumsum([0, *(table.num_rows for table in chosen)]).tolist(), strict=False))
     rows = np.concatenate([np.arange(start, stop, dtype=np.int64) + offsets[name] for name, start, stop in pieces])
-    reader = _reader(joined, options, files)
-    return Opened(reader, as_rows(rows, len(reader)), options)
+    reader = _reader(joined, options, files, kept_bytes)
+    return Opened(reader, as_rows(rows, len(reader)), options, description)
 
 
 def _parse(split: str, tables: Mapping[str, Table]) -> list[tuple[str, int, int]]:
@@ -107,8 +136,10 @@ def _one_table(resolved: Resolved, split: str | None) -> Table:
     return tables[split]
 
 
-def _reader(table: Table, options: Options, files: Any) -> TableReader:
+def _reader(
+    table: Table, options: Options, files: Any, cache_bytes: int = count_bytes(DEFAULT_CACHE, "cache_bytes")
+) -> TableReader:
     pinned = {files.file.filename: files.file} if isinstance(files, h5py.Group) else None
-    reader = TableReader(table, options, pinned=pinned)
+    reader = TableReader(table, options, cache_bytes=cache_bytes, pinned=pinned)
     reader.check_first_rows()
     return reader

@@ -16,7 +16,23 @@ PACKAGE = "hf_h5"
 MAX_LINES = 400
 
 FRONT_DOORS = frozenset(
-    {"__init__", "cli", "collate", "hf_h5", "loader", "loading", "opening", "recipes", "tools", "view"}
+    {
+        "__init__",
+        "cli",
+        "collate",
+        "hf_h5",
+        "loader",
+        "loading",
+        "opening",
+        "recipes",
+        "tools",
+        "view",
+        "view_column",
+        "view_columns",
+        "view_exports",
+        "view_rows",
+        "view_state",
+    }
 )
 """Rooms that may import every other; no other room may import them."""
 
@@ -45,7 +61,15 @@ DOORS: dict[str, tuple[str, ...]] = {
         "opening.py",
         "tools/*",
     ),
-    "datasets": ("hf_h5.py", "loading.py", "registry.py", "assemble/arrow*.py", "hub/*", "tools/demo.py"),
+    "datasets": (
+        "hf_h5.py",
+        "loading.py",
+        "registry.py",
+        "assemble/arrow*.py",
+        "hub/*",
+        "tools/demo.py",
+        "view_exports.py",
+    ),
     "torch": ("view.py", "loader.py", "collate.py", "assemble/torch.py", "tools/*"),
 }
 """Per library, the only modules that may import it."""

@@ -7,8 +7,22 @@ from typing import Any
 import datasets
 import pyarrow as pa
 from datasets.formatting import get_format_type_from_alias, get_formatter
+from datasets.utils.stratify import stratified_shuffle_split_generate_indices
 
-__all__ = ["check_format", "format_name", "format_rows"]
+__all__ = [
+    "TABLE_FORMATS",
+    "check_format",
+    "format_name",
+    "format_rows",
+    "has_dataset_method",
+    "is_label",
+    "make_info",
+    "progress_bar",
+    "stratified_rows",
+]
+
+TABLE_FORMATS = ("arrow", "pandas", "polars")
+"""Formats whose column is a value of its own, not a list of rows."""
 
 
 def format_name(kind: str | None) -> str | None:
@@ -30,14 +44,46 @@ def check_format(kind: str | None, features: datasets.Features, kwargs: dict[str
 
 
 def format_rows(
-    table: pa.Table, features: datasets.Features, kind: str | None, kwargs: dict[str, Any], *, as_row: bool
+    table: pa.Table, features: datasets.Features, kind: str | None, kwargs: dict[str, Any], *, query: str
 ) -> Any:
     """Format a table as ``datasets`` does.
 
     Parameters
     ----------
-    as_row
-        Whether the table's single row is wanted as a row, not as a batch of one.
+    query
+        ``"batch"``; ``"row"``, the table's single row; or ``"column"``, the table's single column.
     """
     formatter = get_formatter(kind, features=features, **kwargs)
-    return formatter(table, query_type="row" if as_row else "batch")
+    return formatter(table, query_type=query)
+
+
+def progress_bar(n_rows: int, title: str) -> Any:
+    """A progress bar of ``datasets``, which its users know how to switch off."""
+    return datasets.utils.tqdm(total=n_rows, desc=title, unit=" examples")
+
+
+def stratified_rows(labels: Any, n_train: int, n_test: int, generator: Any) -> tuple[Any, Any]:
+    """The rows of ``Dataset.train_test_split(stratify_by_column=...)``, by its own function.
+
+    Raises
+    ------
+    ValueError
+        If a class has too few rows.
+    """
+    found = next(stratified_shuffle_split_generate_indices(labels, n_train, n_test, rng=generator))
+    return found[0], found[1]
+
+
+def make_info(features: datasets.Features, description: str) -> datasets.DatasetInfo:
+    """Describe rows as ``Dataset.info`` does."""
+    return datasets.DatasetInfo(features=features, description=description)
+
+
+def is_label(feature: Any) -> bool:
+    """Whether a feature is a ``ClassLabel``."""
+    return isinstance(feature, datasets.ClassLabel)
+
+
+def has_dataset_method(name: str) -> bool:
+    """Whether ``datasets.Dataset`` has something of this name."""
+    return hasattr(datasets.Dataset, name)

@@ -1,0 +1,151 @@
+"""Arrays as they were read -> the batch or row that the user sees: format, columns, transform, tuple.
+
+Numbers of one shape are handed out as blocks, with one allocation; all else goes by the formatters of ``datasets``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FormatError
+from .arrow_formats import format_rows
+from .complex_columns import join_halves
+from .formats import Format, gives_same_objects, holds_numbers, is_block, to_array, to_objects
+from .shown import Shown
+from .torch import joined_tensors, to_complex_tensor, to_tensor, warn_if_wrapped
+
+__all__ = ["BatchMaker"]
+
+Arrays = Mapping[str, NDArray[Any]]
+_BLOCK_FORMATS = ("torch", "numpy", None)
+
+
+class BatchMaker:
+    """Makes batches and rows of a view; knows everything but which rows.
+
+    Parameters
+    ----------
+    shown
+        The view's columns.
+    chosen
+        The format.
+    as_tuple
+        Names of columns that come as a tuple instead of a dict.
+    warned
+        Columns of which the user was warned already; shared with all views made from one another.
+    """
+
+    def __init__(self, shown: Shown, chosen: Format, as_tuple: Sequence[str] | None, warned: set[str]) -> None:
+        self._shown, self._format, self._tuple, self._warned = shown, chosen, as_tuple, warned
+        names = list(shown.features)
+        if as_tuple is not None and chosen.transform is None:
+            formatted, others = list(dict.fromkeys(as_tuple)), []
+        else:
+            # As in datasets: in the order of the columns, not of the choice.
+            formatted = [name for name in names if chosen.columns is None or name in chosen.columns]
+            others = [name for name in names if name not in formatted] if chosen.all_columns else []
+        self.formatted, self.others = formatted, others
+        self.read_names = shown.read_names(formatted + others)
+        self._blocks = {name: shown.sources[name][0] for name in names if self._may_be_block(name)}
+
+    def _may_be_block(self, name: str) -> bool:
+        column = self._shown.column(name)
+        if column is None or self._format.kind not in _BLOCK_FORMATS or not holds_numbers(column):
+            return False
+        return self._format.kind is not None or gives_same_objects(column.dtype)
+
+    def make_batch(self, arrays: Arrays) -> Any:
+        """Make a batch of all rows of the arrays, by the names of the table's columns.
+
+        The arrays are given away: tensors of stored types share their memory.
+        """
+        return self._in_tuple(self._made(arrays, "batch"))
+
+    def make_row(self, arrays: Arrays) -> Any:
+        """Make a row of arrays of one row."""
+        if self._format.transform is None:
+            return self._in_tuple(self._made(arrays, "row"))
+        return self._in_tuple({name: column[0] for name, column in self._made(arrays, "batch").items()})
+
+    def make_column(self, arrays: Arrays, name: str) -> Any:
+        """Make the column of a table format (Arrow, pandas, polars)."""
+        return self._by_datasets(arrays, [name], self._format.kind, self._format.kwargs, "column")
+
+    def _in_tuple(self, batch: Any) -> Any:
+        return batch if self._tuple is None else tuple(batch[name] for name in self._tuple)
+
+    def _made(self, arrays: Arrays, query: str) -> Any:
+        batch = self._format_columns(arrays, self.formatted, query)
+        if self._format.transform is not None:
+            batch = self._format.transform(batch)
+        if self.others:
+            if not isinstance(batch, MutableMapping):
+                raise TypeError(f"output_all_columns=True needs a dict to add to, not {type(batch).__name__}")
+            batch.update(self._by_datasets(arrays, self.others, None, {}, query))
+        return batch
+
+    def _format_columns(self, arrays: Arrays, names: list[str], query: str) -> Any:
+        made: dict[str, Any] = {}
+        kind, kwargs, as_row = self._format.kind, self._format.kwargs, query == "row"
+        for name in names:
+            source = self._blocks.get(name)
+            if source is not None and is_block(values := arrays[source]):
+                if kind == "torch":
+                    self._warn(name, values)
+                    made[name] = to_tensor(values[0] if as_row else values, kwargs)
+                else:
+                    made[name] = to_array(values, kwargs, as_row=as_row) if kind else to_objects(values, as_row=as_row)
+            elif name in self._shown.halves and kind in _BLOCK_FORMATS:
+                joined = join_halves(*(arrays[half] for half in self._shown.sources[name]))
+                if joined is not None and len(joined):
+                    made[name] = self._complex(joined, as_row)
+        if len(made) == len(names) and names:
+            return made
+        rest = [name for name in names if name not in made]
+        found = self._by_datasets(arrays, rest, kind, kwargs, query)
+        if not made:
+            return found
+        made |= found
+        return {name: made[name] for name in names}
+
+    def _warn(self, name: str, values: NDArray[Any]) -> None:
+        if values.dtype == np.uint64 and name not in self._warned:
+            if warn_if_wrapped(name, values, self._format.kwargs):
+                self._warned.add(name)
+
+    def _complex(self, values: NDArray[Any], as_row: bool) -> Any:
+        """Complex numbers in the format; in the others they are a struct of both halves."""
+        if as_row:
+            values = values[0]
+        if self._format.kind == "numpy":
+            return values
+        if self._format.kind is None:
+            return [row.tolist() for row in values] if values.dtype.kind == "O" else values.tolist()
+        if values.dtype.kind == "O":
+            return joined_tensors([to_complex_tensor(row, self._format.kwargs) for row in values])
+        return to_complex_tensor(values, self._format.kwargs)
+
+    def _by_datasets(
+        self, arrays: Arrays, names: list[str], kind: str | None, kwargs: Mapping[str, Any], query: str
+    ) -> Any:
+        table = self._shown.to_arrow(arrays, names)
+        features = type(self._shown.features)({name: self._shown.features[name] for name in names})
+        try:
+            return format_rows(table, features, kind, dict(kwargs), query=query)
+        except TypeError as error:
+            columns = {name: self._shown.column(name) for name in names}
+            dates = [(name, each) for name, each in columns.items() if each is not None and each.dtype.kind in "Mm"]
+            if not dates:
+                raise
+            name, column = dates[0]
+            files = self._shown.table.files
+            raise FormatError(
+                f"column {name!r} holds dates or durations, which format {kind!r} has no type for",
+                file=files[0] if files else None,
+                path=column.path,
+                hint="leave it out with select_columns([...]), or use with_format('numpy')",
+            ) from error
