@@ -174,14 +174,14 @@ def _arrow(piece: _Piece, spec: FeatureSpec) -> Size:
 
 def _constants(piece: _Piece, spec: FeatureSpec) -> Size:
     """Values that stand in the schema itself."""
-    name, total = piece.column.name, Size(0)
+    n_values = text_bytes = 0
     for part in piece.parts:
-        value: Any = part.constants.get(name)
-        count = 1 if value is None else int(np.size(value))
-        texts = len(value.encode("utf-8", "replace")) if isinstance(value, str) else 0
-        size = arrow_size(spec, part.n_rows, count * part.n_rows)
-        total += Size(size.n_bytes + texts * part.n_rows, "exact" if isinstance(value, str) else size.bound)
-    return total
+        value: Any = part.constants.get(piece.column.name)
+        n_values += part.n_rows * (1 if value is None else int(np.size(value)))
+        text_bytes += part.n_rows * (len(value.encode("utf-8", "replace")) if isinstance(value, str) else 0)
+    size = arrow_size(spec, piece.n_rows, n_values)
+    is_text = isinstance(piece.column.element, Text) and not piece.column.row_shape
+    return Size(size.n_bytes + text_bytes, "exact" if is_text else size.bound)
 
 
 def arrow_size(spec: FeatureSpec, n_rows: int, n_values: int | None = None) -> Size:
