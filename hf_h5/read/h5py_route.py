@@ -24,6 +24,7 @@ from ..describe.schema import Column
 from ..describe.urls import is_url
 from ..describe.values import reference_text
 from ..errors import DamagedFileError
+from .handles import open_limit
 from .plan import Rows, plan_rows
 
 __all__ = ["LibraryFiles", "read_rows", "read_whole"]
@@ -61,7 +62,7 @@ class LibraryFiles:
         with self._lock:
             handle = self._pinned.get(file) or self._open.get(file)
             if handle is None:
-                while len(self._open) >= _MAX_OPEN:
+                while len(self._open) >= min(_MAX_OPEN, open_limit()):
                     self._open.popitem(last=False)[1].close()
                 handle = self._open[file] = open_hdf5(file)
             elif file in self._open:
