@@ -12,6 +12,7 @@ from . import errors
 from .collate import collate
 from .describe.resolve import describe
 from .hf_h5 import H5Builder, H5Config
+from .loading import load_dataset
 from .opening import open_table
 from .registry import register, register_builder, unregister
 
@@ -25,6 +26,7 @@ __all__ = [
     "collate",
     "describe",
     "errors",
+    "load_dataset",
     "open_table",
     "register",
     "unregister",

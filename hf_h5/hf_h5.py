@@ -7,8 +7,9 @@ patches ``open`` and ``os.path`` inside it.
 from __future__ import annotations
 
 import copy
+import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from .assemble.arrow import table_features, to_arrow_table
 from .cache_key import cache_key
-from .describe.opening import skip_others
+from .describe.opening import skip_others_by_split
 from .describe.options import Options, make_options
 from .describe.resolve import resolve_splits
 from .errors import MissingFileError, OptionError
@@ -26,7 +27,7 @@ from .read.reader import TableReader
 from .registry import make_key
 from .sharding import batch_bounds, plan_ranges, split_range
 
-__all__ = ["H5Builder", "H5Config"]
+__all__ = ["H5Builder", "H5Config", "recipe_options"]
 
 # Large enough that a call costs nothing beside it, small enough that three of them are little memory.
 BATCH_BYTES = 16 << 20
@@ -66,13 +67,23 @@ class H5Config(datasets.BuilderConfig):
 
 
 class H5Builder(datasets.ArrowBasedBuilder):
-    """Converts the tables of HDF5 files to Arrow, in batches of bounded size."""
+    """Converts the tables of HDF5 files to Arrow, in batches of bounded size.
+
+    A subclass for one family of files is a recipe: its ``OPTIONS`` and its docstring say all of it.
+    """
 
     BUILDER_CONFIG_CLASS = H5Config
+    OPTIONS: Mapping[str, Any] = {}
+    """Options of a recipe; those of a call count more."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        given = {name: value for name, value in options.items() if value is not None}
+        super().__init__(*args, **{**options, **recipe_options(type(self)), **given})
 
     def _info(self) -> datasets.DatasetInfo:
         self.config.options()
-        return datasets.DatasetInfo(features=None if self.config.nested else self.config.features)
+        features = None if self.config.nested else self.config.features
+        return datasets.DatasetInfo(description=self.config.description or "", features=features)
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         data_files = self.config.data_files
@@ -89,7 +100,7 @@ class H5Builder(datasets.ArrowBasedBuilder):
         _sweep(self._output_dir)
         if self.config.data_dir:
             # A folder may hold other files too; those named one by one must be HDF5.
-            paths = {split: skip_others(files, self.config.data_dir) for split, files in paths.items()}
+            paths = skip_others_by_split(paths, self.config.data_dir)
         resolved = resolve_splits(paths, options)
         first = next(iter(resolved.splits.values()))
         self.info.description = self.info.description or str(resolved.schema)
@@ -147,6 +158,12 @@ class H5Builder(datasets.ArrowBasedBuilder):
             finally:
                 if coming:
                     coming.cancel()
+
+
+def recipe_options(recipe: type[H5Builder]) -> dict[str, Any]:
+    """The options that a subclass of the builder stands for, and its docstring as the description of the dataset."""
+    about = inspect.getdoc(recipe) if "__doc__" in vars(recipe) and recipe is not H5Builder else None
+    return {**recipe.OPTIONS, **({"description": about} if about else {})}
 
 
 def _sweep(folder: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import datasets
-from datasets import load, packaged_modules
+from datasets import data_files, load, packaged_modules
 
 from .errors import OptionError
 
@@ -23,6 +23,7 @@ __all__ = [
     "make_key",
     "make_list",
     "parse_split",
+    "patterns_of_folder",
     "register",
     "register_builder",
     "unregister",
@@ -129,6 +130,13 @@ def _allowed_extensions() -> list[str]:
     if hasattr(packaged_modules, "_ALL_ALLOWED_EXTENSIONS"):
         return packaged_modules._ALL_ALLOWED_EXTENSIONS  # type: ignore[no-any-return]
     return load.ALL_ALLOWED_EXTENSIONS  # type: ignore[no-any-return]
+
+
+def patterns_of_folder(url: str, token: Any = None, storage_options: Any = None) -> dict[str, list[str]]:
+    """Patterns of the files of a remote folder by split, which their names choose as everywhere in ``datasets``."""
+    given = datasets.DownloadConfig(token=token, storage_options=storage_options or {})
+    found = data_files.get_data_patterns(url.rstrip("/"), download_config=given)
+    return {str(split): [f"{url.rstrip('/')}/{each}" for each in patterns] for split, patterns in found.items()}
 
 
 def make_list(feature: Any, length: int = -1) -> Any:

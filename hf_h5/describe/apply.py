@@ -24,6 +24,7 @@ __all__ = [
     "match_columns",
     "with_class_labels",
     "with_features",
+    "with_named_splits",
 ]
 
 _BYTES = ("binary", "large_binary")
@@ -170,6 +171,34 @@ def with_features(table: Table, specs: Mapping[str, FeatureSpec], *, file: str) 
             raise ColumnError(f"features: no column {name!r}", file=file, hint=closest_names(name, names))
     chosen = table.select(list(specs))
     return map_columns(chosen, lambda column: _featured(column, specs[column.name]) if column.name in specs else column)
+
+
+def with_named_splits(table: Table, splits: Mapping[str, Sequence[str]], *, file: str) -> Table:
+    """The table with splits of which each is a choice of episodes by name; episodes in the file's order.
+
+    Raises
+    ------
+    OptionError
+        If the table's rows come from no episodes, or a name is none of theirs.
+    """
+    parts = {part.constants.get("episode_id"): part for part in table.parts}
+    known = [str(name) for name in parts if name is not None]
+    if len(known) < len(table.parts):
+        raise OptionError("splits= names episodes, and the rows come from none", file=file, path=table.name)
+    found = {}
+    for split, names in splits.items():
+        unknown = [name for name in names if name not in parts]
+        if unknown:
+            raise OptionError(
+                f"splits: there is no episode {unknown[0]!r}, which {split!r} names",
+                file=file,
+                path=table.name,
+                hint=closest_names(unknown[0], known),
+            )
+        chosen = set(names)
+        kept = tuple(part for name, part in parts.items() if name in chosen)
+        found[split] = replace(table, parts=kept, splits={})
+    return replace(table, splits=found)
 
 
 def _featured(column: Column, spec: FeatureSpec) -> Column:

@@ -30,6 +30,7 @@ class Layout:
     sizes: dict[str, int] = field(default_factory=dict)
     metadata: list[DatasetNode] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    single: bool = False
 
     def add(self, table: Table, size: int) -> None:
         """Add a table under a name of its own."""
@@ -40,7 +41,7 @@ class Layout:
         self.sizes[name] = size
 
 
-def find_tables(tree: Tree, *, layout: str, splits: bool) -> Layout:
+def find_tables(tree: Tree, *, layout: str, splits: bool, single: bool = False) -> Layout:
     """Apply the rules to a file.
 
     Parameters
@@ -51,8 +52,10 @@ def find_tables(tree: Tree, *, layout: str, splits: bool) -> Layout:
         ``"auto"``, ``"table"``, ``"episodes"``, ``"steps"`` or ``"raw"``; ``"sample"`` for a file that is one row.
     splits
         Whether names of groups and datasets may mean splits.
+    single
+        Whether one row beside tables of more is a table too, and no metadata: where the user names what is wanted.
     """
-    result = Layout(notes=list(tree.notes))
+    result = Layout(notes=list(tree.notes), single=single)
     claimed: set[str] = set()
     if splits and layout != "raw":
         for found in find_splits(tree.root):
@@ -167,7 +170,7 @@ def _add_families(group: GroupNode, left: list[tuple[str, DatasetNode]], tree: T
     sizes = {length: sum(node.logical_bytes for _, node in members) for length, members in families.items()}
     for length in sorted(families, key=lambda length: -sizes[length]):
         members = families[length]
-        if length == 1 and not is_alone:
+        if length == 1 and not is_alone and not result.single:
             result.metadata += [node for _, node in members]
         else:
             result.add(_family_table(members, tree), sizes[length])

@@ -8,17 +8,16 @@ from __future__ import annotations
 import glob
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import h5py
 
 from ..errors import DamagedFileError, FilterError, H5Warning, MissingFileError, NotHDF5Error, OptionError
-from .repeated import natural_key
 from .schema import Column
 from .urls import expand_url, is_url, open_url
 
-__all__ = ["check_filters", "expand_files", "has_signature", "open_hdf5", "skip_others"]
+__all__ = ["check_filters", "expand_files", "has_signature", "open_hdf5", "skip_others", "skip_others_by_split"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NEXT_STEP = "hf-h5 reads HDF5 files (.h5, .hdf5, .h5ad, .nc, .mat ...); check the path and how the file was written"
@@ -76,7 +75,7 @@ def has_signature(file: str) -> bool:
 
 
 def expand_files(files: Any) -> list[str]:
-    """Turn a file, a pattern or a list of them into files, in natural order within a pattern.
+    """Turn a file, a pattern or a list of them into files, sorted within a pattern.
 
     Files that a pattern finds and that are no HDF5 are left out by their signature; named ones are errors when opened.
 
@@ -122,8 +121,16 @@ def skip_others(names: list[str], place: str) -> list[str]:
     return matches
 
 
+def skip_others_by_split(files: Mapping[str, list[str]], place: str) -> dict[str, list[str]]:
+    """Leave out the files of all splits that are no HDF5, said once, and the splits that hold no other."""
+    kept = set(skip_others([name for names in files.values() for name in names], place))
+    left = {split: [name for name in names if name in kept] for split, names in files.items()}
+    return {split: names for split, names in left.items() if names}
+
+
 def _matches(pattern: str) -> list[str]:
-    names = sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)), key=natural_key)
+    # The order of datasets, so that both modes have the same rows: part-10 comes before part-2.
+    names = sorted(filter(os.path.isfile, glob.glob(pattern, recursive=True)))
     if not names:
         raise MissingFileError("no file matches the pattern", file=pattern, hint="check the folder and the extension")
     return skip_others(names, pattern)

@@ -41,7 +41,7 @@ class Options:
     table: str | None = None
     layout: str = "auto"
     nested: bool = False
-    splits: str | bool = "auto"
+    splits: str | bool | Mapping[str, str] = "auto"
     join: str = "rows"
     class_labels: Mapping[str, Sequence[str] | str] | None = None
     features: Any = None
@@ -91,7 +91,9 @@ def make_options(**given: Any) -> Options:
 
 def _check_values(given: Mapping[str, Any]) -> None:
     for name, choices in _CHOICES.items():
-        if name in given and given[name] not in choices:
+        if name == "splits" and isinstance(given.get(name), Mapping):
+            _check_named_splits(given[name])
+        elif name in given and given[name] not in choices:
             listed = ", ".join(map(repr, choices))
             raise OptionError(f"{name}={given[name]!r} is not one of {listed}")
     for name in ("threads", "batch_size"):
@@ -104,6 +106,17 @@ def _check_values(given: Mapping[str, Any]) -> None:
     for column, names in (given.get("class_labels") or {}).items():
         if not isinstance(names, str | Iterable):
             raise OptionError(f"class_labels[{column!r}]={names!r} is neither a list of names nor the path of one")
+
+
+def _check_named_splits(splits: Mapping[Any, Any]) -> None:
+    for split, place in splits.items():
+        if not (isinstance(split, str) and isinstance(place, str) and place):
+            raise OptionError(
+                f"splits={{{split!r}: {place!r}}} does not give a split the path of a list of episodes",
+                hint="for example splits={'train': '/mask/train'}",
+            )
+    if not splits:
+        raise OptionError("splits={} names no split", hint="splits=False is for none")
 
 
 def _strings(name: str, value: Any) -> tuple[str, ...]:

@@ -22,7 +22,15 @@ from ..errors import (
     TableError,
     closest_names,
 )
-from .apply import choose_columns, flat_specs, in_tree_order, match_columns, with_class_labels, with_features
+from .apply import (
+    choose_columns,
+    flat_specs,
+    in_tree_order,
+    match_columns,
+    with_class_labels,
+    with_features,
+    with_named_splits,
+)
 from .layout import SAMPLE_RULE, find_tables
 from .merge import join_columns, join_rows, one_sample_table
 from .opening import check_filters, expand_files, open_hdf5
@@ -83,7 +91,8 @@ def describe(file: Any, **options: Any) -> Schema:
 
 def _describe_handle(handle: h5py.Group, file: str, options: Options) -> tuple[Schema, Tree]:
     tree = scan_tree(handle, file, limits=options.limits, allowed=options.allow_external)
-    found = find_tables(tree, layout=options.layout, splits=options.splits == "auto")
+    named = options.columns is not None or options.table is not None
+    found = find_tables(tree, layout=options.layout, splits=options.splits == "auto", single=named)
     tables = {table.name: _prefixed(table, handle.name or "/") for table in found.tables}
     default = found.tables[0].name if found.tables else None
     reason = "the only table" if len(tables) == 1 else "most bytes" if tables else "no dataset has rows"
@@ -138,7 +147,8 @@ def resolve_tables(files: Any, options: Options) -> Resolved:
             file=without.files[0],
             hint="pass splits=False to read all files alike, or load them apart",
         )
-    names = [name for name in SPLITS if any(name in table.splits for table in tables)]
+    found = list(dict.fromkeys(name for table in tables for name in table.splits))
+    names = sorted(found, key=lambda name: SPLITS.index(name) if name in SPLITS else len(SPLITS))
     merged = {
         name: _merged([table.splits[name] for table in tables if name in table.splits], options) for name in names
     }
@@ -175,7 +185,10 @@ def _agreed(splits: Mapping[str, Table]) -> dict[str, Table]:
 
 def _merged(tables: Sequence[Table], options: Options) -> Table:
     if options.join == "columns":
-        return join_columns(tables)
+        joined = _as_asked(join_columns(tables), options)
+        # Says which name of class_labels= is that of no column.
+        match_columns(list(options.class_labels or {}), list(joined.columns), file=joined.files[0])
+        return joined
     single = [len(table.parts) == 1 and table.num_rows == 1 for table in tables]
     if len(tables) > 1 and all(single) and tables[0].rule == SAMPLE_RULE:
         return one_sample_table(tables)
@@ -228,18 +241,40 @@ def _samples(options: Options, handle: h5py.File) -> Options:
 def _chosen_table(handle: h5py.Group, schema: Schema, options: Options) -> Table:
     file = schema.file
     table = in_tree_order(_pick(schema, options)) if options.nested else _pick(schema, options)
+    sided = options.join == "columns"
     if options.class_labels:
-        names = {column: _label_names(handle, file, given) for column, given in options.class_labels.items()}
+        # Of files side by side, each has some of the columns that are named.
+        labels = {name: given for name, given in options.class_labels.items() if not sided or _matches(name, table)}
+        names = {name: _names(handle, file, given, "class_labels") for name, given in labels.items()}
         table = with_class_labels(table, names, file=file)
-    specs = options.feature_specs
-    if specs is not None:
-        chosen = flat_specs(table, specs, file=file) if options.nested else specs
-        table = with_features(table, chosen, file=file)
-    table = choose_columns(table, options.columns, file=file)
+    if not sided:
+        table = _as_asked(table, options)
+    elif options.columns is not None:
+        present = [pattern for pattern in options.columns if _matches(pattern, table)]
+        table = choose_columns(table, present, file=file) if present else table
+    if isinstance(options.splits, Mapping):
+        named = {split: _names(handle, file, path, "splits") for split, path in options.splits.items()}
+        table = with_named_splits(table, named, file=file)
     check_filters(file, table.columns.values())
     _warn_left_out(schema, table, options)
     _warn_rounded(table, file)
     return table
+
+
+def _as_asked(table: Table, options: Options) -> Table:
+    """The features and columns that the user asked for."""
+    file, specs = table.files[0], options.feature_specs
+    if specs is not None:
+        chosen = flat_specs(table, specs, file=file) if options.nested else specs
+        table = with_features(table, chosen, file=file)
+    return choose_columns(table, options.columns, file=file)
+
+
+def _matches(pattern: str, table: Table) -> bool:
+    try:
+        return bool(match_columns([pattern], list(table.columns)))
+    except ColumnError:
+        return False
 
 
 def _pick(schema: Schema, options: Options) -> Table:
@@ -273,7 +308,7 @@ def _pick(schema: Schema, options: Options) -> Table:
 
 def _table_with(schema: Schema, patterns: Sequence[str]) -> Table:
     """The first table that has a column for every pattern; the default one says what is wrong if none has."""
-    for table in schema.tables.values():
+    for table in sorted(schema.tables.values(), key=lambda table: table.num_rows == 1):
         try:
             match_columns(patterns, list(table.columns))
         except ColumnError:
@@ -282,15 +317,15 @@ def _table_with(schema: Schema, patterns: Sequence[str]) -> Table:
     return schema.tables[schema.default or ""]
 
 
-def _label_names(handle: h5py.Group, file: str, given: Sequence[str] | str) -> list[str]:
-    """Class names from a list, a dataset (``"/list_classes"``) or an attribute (``"/y@names"``)."""
+def _names(handle: h5py.Group, file: str, given: Sequence[str] | str, option: str) -> list[str]:
+    """Names from a list, a dataset (``"/list_classes"``) or an attribute (``"/y@names"``)."""
     if not isinstance(given, str):
         return [str(name) for name in given]
     path, _, attribute = given.partition("@")
     target = handle.get(path or "/")
     if target is None:
         raise OptionError(
-            f"class_labels: there is no {path!r}", file=file, hint="name a dataset '/names' or an attribute '/y@names'"
+            f"{option}: there is no {path!r}", file=file, hint="name a dataset '/names' or an attribute '/y@names'"
         )
     if attribute:
         values: Any = plain_attrs(target.id, handle, 1 << 20).get(attribute)
@@ -299,7 +334,7 @@ def _label_names(handle: h5py.Group, file: str, given: Sequence[str] | str) -> l
     if isinstance(values, str):
         values = [name.strip() for name in values.split(",")]
     if not isinstance(values, list) or not all(isinstance(name, str | int) for name in values):
-        raise OptionError(f"class_labels: {given!r} holds no list of names", file=file)
+        raise OptionError(f"{option}: {given!r} holds no list of names", file=file)
     return [str(name) for name in values]
 
 
