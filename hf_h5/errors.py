@@ -76,11 +76,12 @@ class H5Error(Exception):
         path: str | None = None,
         hint: str | None = None,
     ) -> None:
+        # First, because ImportError has a path of its own, which this sets to None.
+        super().__init__(problem)
         self.problem = problem
         self.file = None if file is None else os.fspath(file)
         self.path = path
         self.hint = hint
-        super().__init__(problem)
 
     @property
     def place(self) -> str:
