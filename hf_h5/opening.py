@@ -27,12 +27,17 @@ _BINARY_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 @dataclass(frozen=True)
 class Opened:
-    """A reader and the rows of it that were asked for; ``description`` says in words what the first file holds."""
+    """A reader and the rows of it that were asked for.
+
+    ``description`` says in words what the first file holds; ``was_open`` that the file was handed over open, so that
+    nothing is known of when it changes.
+    """
 
     reader: TableReader
     rows: Rows
     options: Options
     description: str
+    was_open: bool
 
 
 def count_bytes(size: int | str, name: str) -> int:
@@ -87,10 +92,10 @@ def open_tables(files: Any, split: str | None, options: Options, cache_bytes: in
     """Open the rows that a split such as ``"train[:10%]"`` or ``"train+test"`` names."""
     kept_bytes = count_bytes(cache_bytes, "cache_bytes")
     resolved = _resolve(files, options)
-    description = str(resolved.schema)
+    facts = (options, str(resolved.schema), isinstance(files, h5py.Group))
     if split is None or split in resolved.splits:
         reader = _reader(_one_table(resolved, split), options, files, kept_bytes)
-        return Opened(reader, range(len(reader)), options, description)
+        return Opened(reader, range(len(reader)), *facts)
     pieces = _parse(split, resolved.splits)
     names = list(dict.fromkeys(name for name, _, _ in pieces))
     chosen = [resolved.splits[name] for name in names]
@@ -98,7 +103,7 @@ def open_tables(files: Any, split: str | None, options: Options, cache_bytes: in
     offsets = dict(zip(names, np.cumsum([0, *(table.num_rows for table in chosen)]).tolist(), strict=False))
     rows = np.concatenate([np.arange(start, stop, dtype=np.int64) + offsets[name] for name, start, stop in pieces])
     reader = _reader(joined, options, files, kept_bytes)
-    return Opened(reader, as_rows(rows, len(reader)), options, description)
+    return Opened(reader, as_rows(rows, len(reader)), *facts)
 
 
 def _parse(split: str, tables: Mapping[str, Table]) -> list[tuple[str, int, int]]:

@@ -62,7 +62,7 @@ class H5TorchView(ColumnMethods, RowMethods, ExportMethods):
         chosen = opened.options
         shown = show_table(opened.reader.schema, nested=chosen.nested, given=chosen.features, join_complex=complex)
         self._begin(opened.reader, shown, opened.rows, split)
-        self._description = opened.description
+        self._change(description=opened.description, in_memory=opened.was_open)
 
     def _begin(self, source: RowSource, shown: Shown, rows: RowNumbers, split: str | None) -> None:
         """Show all rows of a source in the default format."""
@@ -75,6 +75,7 @@ class H5TorchView(ColumnMethods, RowMethods, ExportMethods):
             tuple=None,
             warned=set(),
             description="",
+            in_memory=False,
         )
 
     @property

@@ -31,6 +31,8 @@ class ViewState:
         Rows of the source, in the view's order.
     _warned
         Columns of which the user was warned; shared with the views made from this one.
+    _in_memory
+        Whether the source may change without its fingerprint.
     """
 
     _source: RowSource
@@ -39,6 +41,7 @@ class ViewState:
     _format: Format
     _tuple: tuple[str, ...] | None
     _warned: set[str]
+    _in_memory: bool
     _split: str | None
     _description: str
 
