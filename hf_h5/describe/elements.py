@@ -138,8 +138,9 @@ def feature_spec(element: Element, shape: Shape) -> FeatureSpec:
 
 def is_array(element: Element, shape: Shape) -> bool:
     """Whether rows are an ``Array2D`` to ``Array5D``: numbers, no dimension of size 0, only the first of any size."""
-    is_number = isinstance(element, Number) and element.dtype.kind not in "Mm"
-    return is_number and 2 <= len(shape) <= 5 and 0 not in shape and None not in shape[1:]
+    if not isinstance(element, Number) or element.dtype.kind in "Mm":
+        return False
+    return 2 <= len(shape) <= 5 and 0 not in shape and None not in shape[1:]
 
 
 def _scalar_spec(element: Element) -> FeatureSpec:

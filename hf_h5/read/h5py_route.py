@@ -78,7 +78,7 @@ class LibraryFiles:
         """Whether a dataset lies in the file that was opened, not behind an external link."""
         if is_url(file):
             return True  # links out of it were refused
-        return os.path.realpath(dataset.file.filename) == os.path.realpath(file)
+        return bool(os.path.realpath(dataset.file.filename) == os.path.realpath(file))
 
     def close(self) -> None:
         """Close all files that were opened here."""

@@ -137,13 +137,12 @@ class TableReader:
 
     def routes(self) -> dict[str, str]:
         """Per column ``"direct"`` or why it is read through the HDF5 library; columns that no dataset holds lack."""
-        part = next(iter(self._table.parts), None)
-        found = {}
-        for name, column in part.columns.items() if part else ():
-            if column.take in ("rows", "whole") and name in self._table.columns:
-                found[name] = self._routes_of_this_process().describe(
-                    part.file_of(column), part.path_of(column), column
-                )
+        found: dict[str, str] = {}
+        for part in self._table.parts[:1]:
+            for name, column in part.columns.items():
+                if column.take in ("rows", "whole") and name in self._table.columns:
+                    file, path = part.file_of(column), part.path_of(column)
+                    found[name] = self._routes_of_this_process().describe(file, path, column)
         return found
 
     def check_first_rows(self, count: int = 8) -> None:
