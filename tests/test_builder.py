@@ -1,0 +1,149 @@
+"""The builder: HDF5 becomes a normal dataset, in batches of bounded size, in several processes, as a stream."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import datasets
+import h5py
+import numpy as np
+import pytest
+
+import hf_h5
+from hf_h5.errors import H5Warning
+from tests.exact import assert_exact
+from tests.written import digits, write_digits, write_h5
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return write_digits(tmp_path / "digits.h5", 100)
+
+
+def load(files: Any, **options: Any) -> Any:
+    return datasets.load_dataset("hf_h5", data_files=files, **{"split": "train", **options})
+
+
+def test_a_file_becomes_a_normal_dataset(file: Path) -> None:
+    loaded = load(str(file))
+    assert type(loaded) is datasets.Dataset
+    assert loaded.features == datasets.Features(
+        {"images": datasets.Array2D((4, 5), "uint8"), "labels": datasets.Value("int64")}
+    )
+    np.testing.assert_array_equal(loaded.with_format("numpy")["images"][:], digits(100)["images"])
+    assert loaded["labels"][:] == list(range(100))
+
+
+def test_without_a_split_every_split_comes(tmp_path: Path) -> None:
+    files = {"train": str(write_digits(tmp_path / "a.h5")), "test": str(write_digits(tmp_path / "b.h5", seed=1))}
+    loaded = datasets.load_dataset("hf_h5", data_files=files)
+    assert {split: part["labels"][0] for split, part in loaded.items()} == {"train": 0, "test": 1000}
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 64, 1000])
+def test_the_size_of_a_batch_changes_no_value(file: Path, batch_size: int, tmp_path: Path) -> None:
+    loaded = load(str(file), batch_size=batch_size, cache_dir=str(tmp_path / str(batch_size)))
+    assert loaded["labels"][:] == list(range(100))
+    np.testing.assert_array_equal(loaded.with_format("numpy")["images"][:], digits(100)["images"])
+
+
+def test_batches_are_of_bounded_size(tmp_path: Path) -> None:
+    # 48 MB of pixels: three batches of 16 MB, and not one.
+    with h5py.File(tmp_path / "a.h5", "w") as handle:
+        handle.create_dataset("x", (48, 1024, 1024), "u1", chunks=(1, 1024, 1024), compression="gzip")
+    stream = load(str(tmp_path / "a.h5"), streaming=True)
+    sizes = [table.num_rows for _, table in stream._ex_iterable.iter_arrow()]
+    assert sum(sizes) == 48
+    assert max(sizes) <= 16
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_several_processes_give_the_same_dataset(file: Path, tmp_path: Path, processes: int) -> None:
+    expected = load(str(file))
+    loaded = load(str(file), num_proc=processes, cache_dir=str(tmp_path / "cache"))
+    assert loaded.features == expected.features
+    assert loaded[:] == expected[:]
+
+
+def test_a_stream_gives_the_rows_of_the_dataset_each_time(file: Path) -> None:
+    expected = load(str(file))
+    stream = load(str(file), streaming=True)
+    assert isinstance(stream, datasets.IterableDataset)
+    assert stream.features == expected.features
+    for _ in range(2):
+        assert_exact(list(stream), list(expected))
+    assert_exact(list(stream.skip(95)), list(expected.select(range(95, 100))))
+    assert_exact(list(pickle.loads(pickle.dumps(stream)).take(2)), list(expected.select([0, 1])))
+
+
+def test_a_stream_may_be_read_twice_at_once(file: Path) -> None:
+    stream = load(str(file), streaming=True)
+    pairs = zip(stream, stream, strict=True)
+    assert all(one["labels"] == other["labels"] for one, other in pairs)
+
+
+def test_splits_inside_a_file_come_by_name(tmp_path: Path) -> None:
+    file = write_h5(tmp_path / "a.h5", {"train_x": np.arange(7), "test_x": np.arange(3) + 100})
+    loaded = datasets.load_dataset("hf_h5", data_files=str(file))
+    assert {split: part["x"][:] for split, part in loaded.items()} == {
+        "train": list(range(7)),
+        "test": [100, 101, 102],
+    }
+
+
+def test_a_split_without_rows_loads(tmp_path: Path) -> None:
+    file = write_h5(tmp_path / "a.h5", {"x": np.empty((0, 3), np.float32)})
+    loaded = load(str(file))
+    assert loaded.num_rows == 0
+    assert loaded.features == datasets.Features({"x": datasets.Sequence(datasets.Value("float32"), 3)})
+
+
+def test_features_choose_and_cast(file: Path) -> None:
+    features = datasets.Features({"labels": datasets.Value("int32")})
+    loaded = load(str(file), features=features)
+    assert loaded.features == features
+    assert loaded["labels"][:] == list(range(100))
+
+
+def test_class_labels_name_the_numbers(tmp_path: Path) -> None:
+    file = write_h5(tmp_path / "a.h5", {"y": np.array([2, 0, 1])})
+    loaded = load(str(file), class_labels={"y": ["cat", "dog", "owl"]})
+    assert loaded.features["y"].int2str(loaded["y"][:]) == ["owl", "cat", "dog"]
+
+
+def test_the_dataset_goes_to_parquet_and_back(file: Path, tmp_path: Path) -> None:
+    loaded = load(str(file))
+    loaded.to_parquet(tmp_path / "digits.parquet")
+    back = datasets.load_dataset("parquet", data_files=str(tmp_path / "digits.parquet"), split="train")
+    assert back.features == loaded.features
+    assert back[:] == loaded[:]
+
+
+def test_what_is_not_among_the_rows_is_said_once(tmp_path: Path) -> None:
+    file = write_h5(tmp_path / "a.h5", {"x": np.arange(100), "names": np.array([b"a", b"b"]), "version": 3})
+    with pytest.warns(H5Warning, match="not among the rows") as caught:
+        load(str(file))
+    assert len(caught) == 1
+    for words in ("table='/names'", "/version", str(file)):
+        assert words in str(caught[0].message)
+
+
+def test_the_description_tells_what_is_in_the_file(file: Path) -> None:
+    builder = datasets.load_dataset_builder("hf_h5", data_files=str(file))
+    builder.download_and_prepare()
+    assert "images" in builder.info.description
+
+
+def test_options_of_a_card_are_attributes_of_the_config() -> None:
+    for name in ("columns", "table", "layout", "class_labels", "allow_external", "batch_size", "on_bad_files"):
+        assert hasattr(hf_h5.H5Config, name), name
+
+
+def test_a_folder_is_taken_by_its_split_names(tmp_path: Path) -> None:
+    for seed, split in enumerate(["train", "test"]):
+        (tmp_path / split).mkdir()
+        write_digits(tmp_path / split / "a.h5", seed=seed)
+    loaded = datasets.load_dataset("hf_h5", data_dir=str(tmp_path))
+    assert {split: part["labels"][0] for split, part in loaded.items()} == {"train": 0, "test": 1000}
