@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import h5py
 import numpy as np
 import pyarrow as pa
 
-from ..describe.schema import Part, Table
-from .oracle import h5py_rows, why_not_comparable
+from ..describe.elements import Label
+from ..describe.schema import Column, Part, Table
+from .oracle import NoCounterpartError, h5py_rows
 
 __all__ = ["Comparison", "Difference", "compare_values", "first_unequal_row"]
 
+_NO_CODE = 1 << 64
 _BATCH_BYTES = 16 << 20
 _BITS = {pa.float16(): pa.int16(), pa.float32(): pa.int32(), pa.float64(): pa.int64()}
 
@@ -72,26 +74,42 @@ def compare_values(cached: Any, view: Any, table: Table) -> Comparison:
     table
         Where the columns lie in the file or files.
     """
-    skipped = {name: why for name, column in table.columns.items() if (why := why_not_comparable(column))}
+    skipped: dict[str, str] = {}
     n_values = 0
     with _Files() as files:
         for start, stop, part, first in _batches(table):
             left = cached.with_format("arrow")[start:stop]
             right = view.with_format("arrow")[start:stop]
             for name in left.column_names:
-                one, other = _storage(left[name]), _storage(right[name])
-                n_values += _count(one)
-                row = first_unequal_row(one, other)
-                values = {"cached": one, "direct": other}
+                values: dict[str, Any] = {"cached": _storage(left[name]), "direct": _storage(right[name])}
+                n_values += _count(values["cached"])
+                row = first_unequal_row(values["cached"], values["direct"])
                 if row is None and name not in skipped:
-                    column = part.columns[name]
-                    found = h5py_rows(files(part.file_of(column)), part, column, start - first, stop - first)
-                    row = _first_unlike_h5py(one, found)
-                    values["h5py"] = found
+                    try:
+                        column = _column_of(table, part, name)
+                        handle = files(part.file_of(column))
+                        values["h5py"] = h5py_rows(handle, part, column, start - first, stop - first)
+                        row = _first_unlike_h5py(values["cached"], values["h5py"])
+                    except NoCounterpartError as error:
+                        skipped[name] = str(error)
                 if row is not None:
                     held = {source: _at(each, row) for source, each in values.items()}
                     return Comparison(n_values, skipped, Difference(name, start + row, held))
     return Comparison(n_values, skipped, None)
+
+
+def _column_of(table: Table, part: Part, name: str) -> Column:
+    """The column as the part stores it, with the labels of the whole table."""
+    column = part.columns.get(name)
+    if column is None:
+        raise NoCounterpartError("it holds several datasets")
+    merged = table.columns[name].element
+    if not isinstance(column.element, Label) or not isinstance(merged, Label):
+        return column
+    code_of = dict(zip(column.element.names, column.element.codes, strict=True))
+    # Labels that only other parts have get codes that this part cannot hold.
+    codes = tuple(code_of.get(label, _NO_CODE) for label in merged.names)
+    return replace(column, element=Label(merged.names, codes))
 
 
 class _Files:
@@ -196,8 +214,7 @@ def _is_row(one: pa.Array, expected: Any) -> bool:
         unequal = _unequal_bits(_leaf(one), expected)
         if unequal is not None:
             return not unequal.any()
-        expected = expected.tolist()
-    return _same(one[0].as_py(), expected.item() if isinstance(expected, np.generic) else expected)
+    return _same(one[0].as_py(), expected)
 
 
 def _unequal_bits(leaf: pa.Array, expected: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
@@ -211,6 +228,8 @@ def _unequal_bits(leaf: pa.Array, expected: np.ndarray[Any, Any]) -> np.ndarray[
 
 
 def _same(one: Any, other: Any) -> bool:
+    if isinstance(other, np.ndarray | np.generic):
+        other = other.tolist()
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):

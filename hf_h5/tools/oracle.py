@@ -9,55 +9,86 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
-from ..describe.elements import Binary, Label, Number, Ragged, Struct, Text
+from ..describe.elements import Binary, Element, Label, Number, Ragged, Struct, Text
 from ..describe.schema import Column, Part
 
-__all__ = ["h5py_rows", "why_not_comparable"]
+__all__ = ["NoCounterpartError", "h5py_rows"]
 
-_NO_DATASET = ("constant", "counter", "missing")
-
-
-def why_not_comparable(column: Column) -> str | None:
-    """Why h5py has no counterpart of the column's values; None where it has."""
-    if column.take in _NO_DATASET:
-        return "no dataset holds it"
-    if column.feature is not None:
-        return f"it was asked for as {column.feature_text}"
-    if column.variable == "references":
-        return "references have no value of their own"
-    if isinstance(column.element, Ragged) and _has_big_endian(column.memory):
-        # h5py 3.16 labels big-endian lists of variable length as native without swapping their bytes.
-        return "h5py does not swap the bytes of big-endian lists"
-    if isinstance(column.element, Number) and column.element.dtype.kind in "Mm":
-        return "h5py returns dates in their stored unit"
-    return None
+Rows = list[Any] | NDArray[Any]
 
 
-def _has_big_endian(dtype: np.dtype[Any] | None) -> bool:
-    inner = h5py.check_vlen_dtype(dtype) if dtype is not None else None
-    if isinstance(inner, np.dtype):
-        return _has_big_endian(inner) or inner.base.byteorder == ">" or inner.names is not None
-    return False
+class NoCounterpartError(ValueError):
+    """h5py has no value to compare with; the message says why."""
 
 
-def h5py_rows(handle: h5py.File, part: Part, column: Column, start: int, stop: int) -> list[Any] | np.ndarray[Any, Any]:
+def h5py_rows(handle: h5py.File, part: Part, column: Column, start: int, stop: int) -> Rows:
     """Rows ``start`` to ``stop`` of a column of one part.
+
+    Parameters
+    ----------
+    column
+        As the part stores it; its labels in the order and number of the whole table.
 
     Returns
     -------
     array or list
-        ``(n, ...)`` in the column's dtype for numbers of one shape; else one Python value per row.
+        ``(n, ...)`` in the column's dtype for numbers and labels of one shape; else one value per row.
+
+    Raises
+    ------
+    NoCounterpartError
+        If h5py cannot read the values, or is known to return others.
     """
+    if column.take in ("constant", "counter", "missing"):
+        raise NoCounterpartError("no dataset holds it")
+    if column.feature is not None:
+        raise NoCounterpartError(f"it was asked for as {column.feature_text}")
     dataset = handle[part.path_of(column)]
-    if column.take == "whole":
-        return [_values(_field(np.asarray(dataset[()]), column), column)] * (stop - start)
-    values = _field(np.asarray(dataset[start:stop] if dataset.shape else dataset[()]), column)
-    rows: list[Any] | np.ndarray[Any, Any] = _values(values, column)
-    return rows
+    _check_comparable(column, dataset)
+    try:
+        values = np.asarray(dataset[start:stop] if column.take == "rows" else dataset[()])
+    except (OSError, TypeError) as error:
+        raise NoCounterpartError(f"h5py cannot read it: {error}") from error
+    values = _field(values, column)
+    return _rows(values, column.element) if column.take == "rows" else [_rows(values, column.element)] * (stop - start)
 
 
-def _field(values: np.ndarray[Any, Any], column: Column) -> np.ndarray[Any, Any]:
+def _check_comparable(column: Column, dataset: h5py.Dataset) -> None:
+    if isinstance(column.element, Number) and column.element.dtype.kind in "Mm":
+        raise NoCounterpartError("h5py returns dates in their stored unit")
+    try:
+        stored = dataset.dtype
+    except TypeError as error:
+        raise NoCounterpartError(f"h5py cannot read it: {error}") from error
+    if _holds_references(stored):
+        raise NoCounterpartError("references have no value of their own")
+    if isinstance(column.element, Binary) and stored.kind == "S":
+        raise NoCounterpartError("h5py ends strings at their first NUL byte")
+    if isinstance(column.element, Ragged) and _has_big_endian(stored):
+        # h5py 3.16 labels big-endian lists of variable length as native without swapping their bytes.
+        raise NoCounterpartError("h5py does not swap the bytes of big-endian lists")
+
+
+def _holds_references(dtype: np.dtype[Any]) -> bool:
+    if dtype.names:
+        return any(_holds_references(dtype[name]) for name in dtype.names)
+    inner = h5py.check_vlen_dtype(dtype.base)
+    return h5py.check_ref_dtype(dtype.base) is not None or (isinstance(inner, np.dtype) and _holds_references(inner))
+
+
+def _has_big_endian(dtype: np.dtype[Any]) -> bool:
+    """Whether lists inside the type hold big-endian numbers, or compounds that may."""
+    if dtype.names:
+        return any(_has_big_endian(dtype[name]) for name in dtype.names)
+    inner = h5py.check_vlen_dtype(dtype.base)
+    if not isinstance(inner, np.dtype):
+        return False
+    return inner.base.byteorder == ">" or inner.names is not None or _has_big_endian(inner)
+
+
+def _field(values: NDArray[Any], column: Column) -> NDArray[Any]:
     for name in column.fields:
         if values.dtype.kind == "c":
             values = values.real if name == "real" else values.imag
@@ -66,31 +97,35 @@ def _field(values: np.ndarray[Any, Any], column: Column) -> np.ndarray[Any, Any]
     return values
 
 
-def _values(values: np.ndarray[Any, Any], column: Column) -> Any:
-    match column.element:
+def _rows(values: NDArray[Any], element: Element) -> Any:
+    """Values by the column's element: arrays of numbers, nested lists of anything else."""
+    match element:
         case Number(dtype):
             return values.astype(dtype)
         case Label(_, codes):
             positions = {code: position for position, code in enumerate(codes)}
-            return [positions.get(int(code), -1) for code in values.ravel()]
+            flat = [positions.get(int(code), -1) for code in values.ravel()]
+            return np.array(flat, np.int64).reshape(values.shape)
+    if values.ndim == 0:
+        return _one(values[()], element)
+    return [
+        _rows(item, element) if isinstance(item, np.ndarray) and values.ndim > 1 else _one(item, element)
+        for item in values
+    ]
+
+
+def _one(value: Any, element: Element) -> Any:
+    match element:
         case Text(padding):
-            return _plain(values, " " if padding == "space_padded" else "")
+            raw = value.tobytes().rstrip(b"\0") if isinstance(value, np.void) else value
+            text = raw.decode("utf-8") if isinstance(raw, bytes) else raw
+            return text.rstrip(" ") if padding == "space_padded" else text
         case Binary():
-            return [bytes(value) for value in values]
-        case Ragged(Number(dtype)) if values.dtype.kind == "O" and values.ndim == 1:
-            return [np.asarray(value, dtype) for value in values]
-        case Ragged() | Struct():
-            return _plain(values, "")
-    raise TypeError(f"no values for {column.element!r}")
-
-
-def _plain(value: Any, padding: str) -> Any:
-    """Arrays as lists, structures as dicts, bytes as text without padding."""
-    if isinstance(value, np.void) and value.dtype.names:
-        return {name: _plain(value[name], padding) for name in value.dtype.names}
-    if isinstance(value, np.ndarray):
-        return [_plain(item, padding) for item in value]
-    if isinstance(value, bytes):
-        text = value.decode("utf-8")
-        return text.rstrip(padding) if padding else text
-    return value.item() if isinstance(value, np.generic) else value
+            return value.tobytes() if isinstance(value, np.void) else bytes(value)
+        case Ragged(item):
+            return _rows(np.asarray(value), item)
+        case Struct(fields) if isinstance(value, np.complexfloating):
+            return {field.name: getattr(value, field.name) for field in fields}
+        case Struct(fields):
+            return {field.name: _rows(np.asarray(value[field.name]), field.element) for field in fields}
+    raise TypeError(f"{element!r} has no single value")

@@ -17,6 +17,8 @@ from hf_h5.describe.elements import Number
 from hf_h5.describe.route import route_of
 from hf_h5.describe.schema import Column, Storage
 from hf_h5.describe.sizes import Size, arrow_size, measure_table
+from tests.conformance.case import Case
+from tests.conformance.zoo import CASES
 
 
 def line_of(text: str, start: str) -> list[str]:
@@ -254,6 +256,18 @@ def test_the_size_of_ragged_lists_follows_from_the_number_of_values() -> None:
         "_type": "List",
     }
     assert arrow_size(nested, rows, steps * 3) == Size((rows + 1) * 4 + steps * 3, "exact")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.error is None], ids=lambda case: case.name)
+def test_every_animal_of_the_zoo_is_described_as_text_dict_and_html(case: Case, tmp_path: Path) -> None:
+    if not case.available():
+        pytest.skip(f"{case.name} cannot be written here")
+    file = next(file for file in case.write(tmp_path) if h5py.is_hdf5(file))
+    schema = hf_h5.describe(file, allow_external=str(tmp_path))
+    text = str(schema)
+    assert all(char.isprintable() or char == "\n" for char in text)
+    assert json.loads(json.dumps(schema.to_dict(), allow_nan=False))["file"] == str(file)
+    assert schema._repr_html_().startswith("<div>")
 
 
 def test_every_real_file_is_described_as_text_dict_and_html(realh5: Path) -> None:

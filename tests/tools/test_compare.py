@@ -13,8 +13,11 @@ import pytest
 
 import hf_h5
 from hf_h5.tools.compare import Comparison, compare_values, first_unequal_row
+from tests.conformance.case import Case
+from tests.conformance.zoo import CASES
 
 N_ROWS = 40
+LOADING = [case for case in CASES if case.error is None and case.data_files is None and not case.data_dir]
 
 
 def write(file: Path) -> None:
@@ -149,3 +152,19 @@ def test_columns_that_no_dataset_holds_are_compared_between_modes_and_said_so(tm
 )
 def test_the_first_unequal_row_is_found_in_any_type(one: Any, other: Any, row: int | None) -> None:
     assert first_unequal_row(one, other) == row
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("case", LOADING, ids=lambda case: case.name)
+def test_no_difference_is_found_where_there_is_none(case: Case, tmp_path: Path) -> None:
+    if not case.available():
+        pytest.skip(f"{case.name} cannot be written here")
+    files = [str(file) for file in case.write(tmp_path)]
+    options = {name: value for name, value in case.options_for(tmp_path).items() if name != "split"}
+    loaded = datasets.load_dataset("hf_h5", data_files=files, cache_dir=str(tmp_path / "cache"), **options)
+    for split, cached in loaded.items():
+        with (
+            hf_h5.H5TorchView(files, split=split, **options) as view,
+            hf_h5.open_table(files, split=split, **options) as reader,
+        ):
+            assert compare_values(cached, view, reader.schema).difference is None
