@@ -127,7 +127,7 @@ def feature_spec(element: Element, shape: Shape) -> FeatureSpec:
     """
     if not shape:
         return _scalar_spec(element)
-    if is_array(element, shape):
+    if isinstance(element, Number) and is_array(element, shape):
         return {"shape": shape, "dtype": dtype_name(element.dtype), "_type": f"Array{len(shape)}D"}
     sized = 0 not in shape
     spec = _scalar_spec(element)
