@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..errors import DamagedFileError
 from .blosc import unpack_blosc, unpack_blosc2
 from .scratch import borrow_scratch
-from .shuffles import BITSHUFFLE_LZ4, BITSHUFFLE_NONE, BITSHUFFLE_ZSTD, bitunshuffle, unshuffle
+from .shuffles import BITSHUFFLE_LZ4, BITSHUFFLE_NONE, BITSHUFFLE_ZSTD, HEADROOM, Stored, bitunshuffle, unshuffle
 from .standard_codecs import bz2_decode
 from .storage import FilterStep
 
@@ -39,8 +39,9 @@ _MAX_CHUNK_BYTES = 2**31 - 1  # what the decoders' 32-bit lengths reach
 # The wheel's own errors are RuntimeErrors; the others come from lengths that make no sense.
 _UNPACKING_ERRORS = (RuntimeError, ValueError, IndexError, OverflowError, EOFError, struct.error, zlib.error)
 
+Bytes = NDArray[np.uint8]
 Client = tuple[int, ...]
-Decode = Callable[[ModuleType, memoryview, NDArray[np.uint8], Client], int]
+Decode = Callable[[ModuleType, Stored, Bytes, Client], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +60,31 @@ class _Filter:
     refuses: Callable[[Client], str | None] = lambda values: None
 
 
-def _verify_fletcher32(codecs: ModuleType, raw: memoryview, out: NDArray[np.uint8], values: Client) -> int:
+def _verify_fletcher32(codecs: ModuleType, stored: Stored, out: Bytes, values: Client) -> int:
     """Compare the checksum in the last four bytes (little endian) with that of the bytes before it.
 
     HDF5 up to 1.6.2 swapped the bytes of each half on little endian machines; the library accepts both, and so must
     this.
     """
-    stored = bytes(raw[-4:])
-    found = int(codecs.h5checksum_fletcher32(raw[:-4])).to_bytes(4, "little")
-    if stored not in (found, bytes((found[1], found[0], found[3], found[2]))):
-        raise DamagedFileError(f"its checksum is {stored.hex()}, but that of its bytes is {found.hex()}")
-    return len(raw) - 4
+    noted = bytes(stored.content[-4:])
+    found = int(codecs.h5checksum_fletcher32(stored.content[:-4])).to_bytes(4, "little")
+    if noted not in (found, bytes((found[1], found[0], found[3], found[2]))):
+        raise DamagedFileError(f"its checksum is {noted.hex()}, but that of its bytes is {found.hex()}")
+    return len(stored.content) - 4
 
 
-def _unpack_szip(codecs: ModuleType, raw: memoryview, out: NDArray[np.uint8], values: Client) -> int:
+def _unpack_szip(codecs: ModuleType, stored: Stored, out: Bytes, values: Client) -> int:
     """Unpack szip: its length (uint32, little endian) comes first (``H5Zszip.c``)."""
-    (unpacked,) = struct.unpack_from("<I", raw)
+    (unpacked,) = struct.unpack_from("<I", stored.content)
     if unpacked != out.nbytes:
         raise DamagedFileError(f"its szip header says {unpacked} bytes instead of {out.nbytes}")
     mask, block, bits, line = values[:_SZIP_VALUES]
-    return len(codecs.szip_decode(raw, mask, block, bits, line, header=True, out=out))
+    return len(codecs.szip_decode(stored.content, mask, block, bits, line, header=True, out=out))
 
 
-def _unpack_bitshuffle(codecs: ModuleType, raw: memoryview, out: NDArray[np.uint8], values: Client) -> int:
+def _unpack_bitshuffle(codecs: ModuleType, stored: Stored, out: Bytes, values: Client) -> int:
     itemsize, block_items, compression = values[2], *(*values[3:5], 0, 0)[:2]
-    return bitunshuffle(codecs, raw, out, itemsize, block_items, compression)
+    return bitunshuffle(codecs, stored.content, out, itemsize, block_items, compression)
 
 
 def _refuse_szip(values: Client) -> str | None:
@@ -106,15 +107,17 @@ def _refuse_blosc(values: Client) -> str | None:
 
 
 _FILTERS = {
-    DEFLATE: _Filter("deflate", "unknown", lambda c, raw, out, _: len(c.deflate_decode(raw, out=out)), ("DEFLATE",)),
-    SHUFFLE: _Filter("shuffle", "same", lambda c, raw, out, values: unshuffle(raw, out, (*values, 1)[0])),
+    DEFLATE: _Filter(
+        "deflate", "unknown", lambda c, s, out, _: len(c.deflate_decode(s.content, out=out)), ("DEFLATE",)
+    ),
+    SHUFFLE: _Filter("shuffle", "same", lambda c, s, out, values: unshuffle(c, s, out, (*values, 1)[0])),
     FLETCHER32: _Filter("fletcher32", "checksum", _verify_fletcher32, ("H5CHECKSUM",)),
     SZIP: _Filter("szip", "unknown", _unpack_szip, ("SZIP",), _refuse_szip),
     # The wheel's decoder takes a stream that goes on for one that ends.
-    BZIP2: _Filter("bzip2", "unknown", lambda _, raw, out, values: len(bz2_decode(raw, out=out))),
-    LZF: _Filter("lzf", "unknown", lambda c, raw, out, _: len(c.lzf_decode(raw, out=out)), ("LZF",)),
-    BLOSC: _Filter("blosc", "unknown", lambda c, raw, out, _: unpack_blosc(c, raw, out), ("BLOSC",), _refuse_blosc),
-    LZ4: _Filter("lz4", "unknown", lambda c, raw, out, _: len(c.lz4h5_decode(raw, out=out)), ("LZ4H5",)),
+    BZIP2: _Filter("bzip2", "unknown", lambda _, s, out, values: len(bz2_decode(s.content, out=out))),
+    LZF: _Filter("lzf", "unknown", lambda c, s, out, _: len(c.lzf_decode(s.content, out=out)), ("LZF",)),
+    BLOSC: _Filter("blosc", "unknown", lambda c, s, out, _: unpack_blosc(c, s.content, out), ("BLOSC",), _refuse_blosc),
+    LZ4: _Filter("lz4", "unknown", lambda c, s, out, _: len(c.lz4h5_decode(s.content, out=out)), ("LZ4H5",)),
     BITSHUFFLE: _Filter(
         "bitshuffle",
         "unknown",
@@ -122,8 +125,10 @@ _FILTERS = {
         ("BITSHUFFLE", "LZ4", "LZ4H5", "ZSTD"),
         _refuse_bitshuffle,
     ),
-    ZSTD: _Filter("zstd", "unknown", lambda c, raw, out, _: len(c.zstd_decode(raw, out=out)), ("ZSTD",)),
-    BLOSC2: _Filter("blosc2", "unknown", lambda c, raw, out, _: unpack_blosc2(c, raw, out), ("BLOSC2",), _refuse_blosc),
+    ZSTD: _Filter("zstd", "unknown", lambda c, s, out, _: len(c.zstd_decode(s.content, out=out)), ("ZSTD",)),
+    BLOSC2: _Filter(
+        "blosc2", "unknown", lambda c, s, out, _: unpack_blosc2(c, s.content, out), ("BLOSC2",), _refuse_blosc
+    ),
 }
 
 
@@ -189,7 +194,7 @@ class Decoder:
     def __reduce__(self) -> tuple[object, ...]:
         return Decoder, (self.filters, self.chunk_nbytes)
 
-    def decode(self, raw: memoryview, mask: int, out: NDArray[np.uint8]) -> None:
+    def decode(self, raw: memoryview, mask: int, out: Bytes) -> None:
         """Unpack the stored bytes of a chunk into ``out``.
 
         Parameters
@@ -212,13 +217,13 @@ class Decoder:
         steps = self._plans.get(mask)
         if steps is None:
             steps = self._plans[mask] = _plan_steps(self.filters, mask, self.chunk_nbytes)
-        at = raw
+        stored = Stored(raw)
         for step in steps:
-            at = step.run(at, out)
-        if len(at) != self.chunk_nbytes:
-            raise DamagedFileError(f"it unpacks to {len(at)} bytes instead of {self.chunk_nbytes}")
+            stored = step.run(stored, out)
+        if len(stored.content) != self.chunk_nbytes:
+            raise DamagedFileError(f"it unpacks to {len(stored.content)} bytes instead of {self.chunk_nbytes}")
         if not steps or not steps[-1].writes_out:
-            out[:] = at
+            out[:] = stored.content
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,23 +236,26 @@ class _Step:
     role: str
     writes_out: bool
 
-    def run(self, raw: memoryview, out: NDArray[np.uint8]) -> memoryview:
-        if not len(raw):
+    def run(self, stored: Stored, out: Bytes) -> Stored:
+        n_stored = len(stored.content)
+        if not n_stored:
             raise DamagedFileError("no bytes are stored for it")
-        if self.filter.size == "same" and len(raw) != self.n_bytes:
-            raise DamagedFileError(f"{self.filter.name} finds {len(raw)} bytes instead of {self.n_bytes}")
-        if self.filter.size == "checksum" and len(raw) <= 4:
-            raise DamagedFileError(f"its {len(raw)} bytes are too few for a checksum")
-        target = out if self.writes_out else borrow_scratch(self.role, self.n_bytes)
+        if self.filter.size == "same" and n_stored != self.n_bytes:
+            raise DamagedFileError(f"{self.filter.name} finds {n_stored} bytes instead of {self.n_bytes}")
+        if self.filter.size == "checksum":
+            if n_stored <= 4:
+                raise DamagedFileError(f"its {n_stored} bytes are too few for a checksum")
+            self.filter.decode(_wheel(), stored, out, self.values)
+            return stored.without_tail(4)
+        room = None if self.writes_out else borrow_scratch(self.role, HEADROOM + self.n_bytes)
+        target = out if room is None else room[HEADROOM:]
         try:
-            written = self.filter.decode(_wheel(), raw, target, self.values)
+            written = self.filter.decode(_wheel(), stored, target, self.values)
         except _UNPACKING_ERRORS as error:
             raise DamagedFileError(f"{self.filter.name} cannot unpack it: {error}") from error
-        if self.filter.size == "checksum":
-            return raw[:written]
         if written != self.n_bytes:
             raise DamagedFileError(f"{self.filter.name} unpacks it to {written} bytes instead of {self.n_bytes}")
-        return target.data
+        return Stored(target.data, room)
 
 
 def _plan_steps(filters: tuple[FilterStep, ...], mask: int, chunk_nbytes: int) -> tuple[_Step, ...]:

@@ -70,7 +70,6 @@ class DirectDataset:
         self.path = path
         self.cache = cache
         self.threads = threads
-        self._number = number_dataset((source.file, source.fingerprint, path))
         with _Placed(file, path):
             self._rows = self._make_reader()
 
@@ -82,7 +81,8 @@ class DirectDataset:
         if is_plain(index):
             return PlainRows(index, source, self.threads)
         if index.kind == "chunked":
-            return ChunkedRows(index, source, cache=self.cache, number=self._number, threads=self.threads)
+            number = 0 if self.cache is None else number_dataset((source.file, source.fingerprint, self.path))
+            return ChunkedRows(index, source, cache=self.cache, number=number, threads=self.threads)
         return None
 
     def __len__(self) -> int:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
 import sys
+import textwrap
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -344,3 +348,41 @@ def test_one_pass_in_order_leaves_the_cache_alone(tmp_path):
     direct, expected = open_direct(tmp_path / "x.h5", cache=cache)
     assert same_bytes(direct.read_rows(slice(None)), expected)
     assert cache.info().n_chunks == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory in use from /proc")
+def test_memory_is_the_cache_one_batch_and_some_chunks_per_thread(tmp_path):
+    # 96 MiB of rows; the limit leaves 24 MiB for a cache of 8, a batch of 4 and chunks of 0.5 MiB in two threads.
+    with h5py.File(tmp_path / "x.h5", "w") as opened:
+        dataset = opened.create_dataset("x", (1536, 65536), "u1", chunks=(8, 65536), compression="gzip", shuffle=True)
+        for start in range(0, 1536, 512):
+            dataset[start : start + 512] = np.repeat(np.arange(start, start + 512) % 251, 65536).reshape(512, 65536)
+    script = textwrap.dedent("""
+        import resource, sys
+        from concurrent.futures import ThreadPoolExecutor
+        import h5py, numpy as np
+        from hf_h5.read.cache import ChunkCache
+        from hf_h5.read.direct import DirectDataset
+        from hf_h5.read.index import build_index
+        from hf_h5.read.source import LocalSource
+
+        with h5py.File(sys.argv[1]) as opened:
+            index = build_index(opened["x"])
+        source, cache = LocalSource(sys.argv[1]), ChunkCache(8 << 20)
+        direct = DirectDataset(index, source, file=sys.argv[1], path="/x", cache=cache, threads=2)
+        with ThreadPoolExecutor(1) as pool:
+            direct.read_rows([0, 9], pool=pool)
+            pool.submit(len, "").result()
+            lines = open("/proc/self/status").read().splitlines()
+            used = next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmData"))
+            resource.setrlimit(resource.RLIMIT_DATA, (used + (24 << 20),) * 2)
+            order = np.random.default_rng(0).permutation(1536)
+            for rows in [*np.split(order, 24)[:6], *(slice(i, i + 64) for i in range(0, 1536, 64))]:
+                found = direct.read_rows(rows, pool=pool)
+                assert (found[:, 0] == np.arange(1536)[rows] % 251).all()
+    """)
+    # Arenas of other threads would each reserve 64 MiB of addresses, used or not.
+    environment = {**os.environ, "MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", script, str(tmp_path / "x.h5")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
