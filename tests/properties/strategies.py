@@ -201,11 +201,11 @@ def as_objects(values: Any) -> Array:
 
 
 def labels(dataset: h5py.Dataset) -> Array:
-    """Turn codes into positions among the names; more than one per row stay codes."""
+    """Turn codes into positions among the names, which are in the order of the codes; more than one per row stay codes."""
     codes = native(np.asarray(dataset[()]))
     if math.prod(dataset.shape[1:]) != 1:
         return codes
-    order = list(h5py.check_enum_dtype(dataset.dtype).values())
+    order = sorted(h5py.check_enum_dtype(dataset.dtype).values())
     return np.array([order.index(code) for code in codes.ravel().tolist()], np.int64)
 
 

@@ -54,7 +54,7 @@ def h5py_values(handle: h5py.File, path: str, fields: tuple[str, ...] = ()) -> A
         return dataset.asstr()[()] if h5py.check_string_dtype(kind).length is None else None
     names = h5py.check_enum_dtype(kind)
     if names is not None:
-        order = {code: place for place, code in enumerate(names.values())}
+        order = {code: place for place, code in enumerate(sorted(names.values()))}
         return np.vectorize(order.__getitem__, otypes=[np.int64])(dataset[()])
     item = h5py.check_vlen_dtype(kind)
     if item is not None:
