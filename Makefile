@@ -1,7 +1,8 @@
 # On a fresh clone each of these, alone, makes .venv and runs:
 #   make demo     HDF5 becomes a Dataset and a torch view with the same values; draws demo.png
 #   make test     the tests, doctests included; ARGS="-k name" is handed to pytest
-#   make check    lint, types and tests: what .ci/run runs
+#   make check    lint, types and tests
+#   make compat   a smoke suite on the oldest and newer versions of datasets, each in .venv-compat/VERSION
 # And: make lint, make types, make format, make clean; PYTHON=python3.12 chooses the interpreter of .venv.
 
 PYTHON ?= python3
@@ -13,7 +14,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints-dev.txt
 
-.PHONY: demo test check lint types format clean
+# The oldest version, the first without scripts, one in between and the newest.
+COMPAT := 3.6.0 4.0.0 4.8.5 5.2.0
+COMPAT_TESTS := tests/compat/smoke.py tests/test_registry_extensions.py tests/test_nested.py tests/cache tests/loading_scripts
+
+.PHONY: demo test check compat lint types format clean
 .NOTPARALLEL:
 
 demo: $(INSTALLED)
@@ -23,6 +28,13 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: lint types test
+
+# Warnings are no errors here: old versions of datasets warn about new ones of their requirements.
+compat: $(COMPAT:%=.venv-compat/%/.installed)
+	@set -e; for version in $(COMPAT); do \
+	    echo "== datasets $$version"; \
+	    .venv-compat/$$version/bin/python -m pytest -q -n $(WORKERS) -W default $(COMPAT_TESTS) $(ARGS); \
+	done
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -36,7 +48,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-compat .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # The stamp is written last, so an install that was cut short is done again. The build back end comes first and
 # --no-build-isolation second: constraints do not reach an isolated build.
@@ -48,4 +60,12 @@ $(INSTALLED): pyproject.toml constraints-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) hatchling
 	$(PIP) --no-build-isolation -e '.[dev]'
+	@touch $@
+
+.venv-compat/%/.installed: tests/compat/constraints-%.txt pyproject.toml
+	@echo "making .venv-compat/$*"
+	$(PYTHON) -m venv .venv-compat/$*
+	.venv-compat/$*/bin/python -m pip install --quiet --disable-pip-version-check -c $< \
+	    hatchling hypothesis pillow pytest pytest-timeout pytest-xdist
+	.venv-compat/$*/bin/python -m pip install --quiet --disable-pip-version-check -c $< --no-build-isolation -e .
 	@touch $@

@@ -106,6 +106,7 @@ def test_features_and_rows_are_those_of_the_packaged_builder(tmp_path: Path, mak
 
 @pytest.mark.parametrize("make", KINDS, ids=lambda each: each.__name__)
 def test_the_view_has_the_same_features_and_rows(tmp_path: Path, make: Callable[[], Contents]) -> None:
+    pytest.importorskip("torch")
     file = write(tmp_path / "a.h5", make())
     expected = load_dataset("hdf5", data_files=str(file), split="train")
     with hf_h5.H5TorchView(file, nested=True).with_format(None) as view:
