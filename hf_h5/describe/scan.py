@@ -190,18 +190,18 @@ class _Scan:
 def _walk_links(handle: h5py.Group, file: str, limits: Limits) -> dict[bytes, int]:
     links: dict[bytes, int] = {}
 
-    def visit(raw: bytes, info: Any) -> None:
+    def visit(raw: bytes, info: Any) -> bool | None:
         links[raw] = info.type
-        if len(links) > limits.objects or raw.count(b"/") > limits.depth:
-            limits.check("objects", len(links), file=file)
-            limits.check("depth", raw.count(b"/"), file=file, path="/" + _decode(raw))
+        # Ends the walk; h5py makes a SystemError of what is raised in here.
+        return True if len(links) > limits.objects or raw.count(b"/") > limits.depth else None
 
     try:
         handle.id.links.visit(visit, info=True)
-    except H5Error:
-        raise
     except (RuntimeError, OSError, KeyError, ValueError) as error:
         raise _damaged("the groups cannot be listed", file, error) from error
+    last = next(reversed(links), b"")
+    limits.check("objects", len(links), file=file)
+    limits.check("depth", last.count(b"/"), file=file, path="/" + _decode(last))
     return links
 
 
