@@ -87,6 +87,7 @@ class ChunkedRows:
         pieces = self._put_known(self._find_pieces(wanted), batch)
         numbers = [piece.number for piece in pieces]
         offsets, sizes = self.index.offsets[numbers], self.index.sizes[numbers]
+        self._expect_inside(pieces, offsets, sizes)
         limits = {"gap_bytes": self.source.gap_bytes, "limit_bytes": self.source.limit_bytes}
         ranges = plan_ranges(offsets, sizes, **limits)
         if len(pieces) * self.index.chunk_nbytes < _ALONE_BYTES:
@@ -103,6 +104,17 @@ class ChunkedRows:
         for window in batch_ranges(ranges):
             found = self.source.read_ranges([each.offset for each in window], [each.size for each in window])
             run_tasks(zip(window, found, strict=True), lambda task: unpack(*task), pool, self.threads)
+
+    def _expect_inside(self, pieces: list[_Piece], offsets: NDArray[np.int64], sizes: NDArray[np.int64]) -> None:
+        """Refuse chunks beyond the end of the file before memory is taken for them."""
+        beyond = np.flatnonzero(sizes > self.source.fingerprint.size - offsets)
+        if len(beyond):
+            end = int(offsets[beyond[0]]) + int(sizes[beyond[0]])
+            ends = f"the file ends at byte {self.source.fingerprint.size}, but it is stored up to byte {end}"
+            raise DamagedFileError(
+                f"{self._describe(pieces[beyond[0]].number)}: {ends}",
+                hint="the file was cut off while it was written or copied; get it again",
+            )
 
     def _find_pieces(self, wanted: Rows) -> list[_Piece]:
         """Return what is wanted of which chunk."""

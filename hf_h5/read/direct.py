@@ -114,7 +114,7 @@ class DirectDataset:
             A slice, a range, or non-negative integers in any order; repeats are allowed.
         out
             ``(n, *row_shape)``: filled, returned and not kept. A contiguous array of the stored type is fastest; one
-            of the same type in the other byte order is nearly so; others are cast.
+            of the same type in the other byte order is nearly so; others are filled by a cast that loses nothing.
         pool
             Threads that help the calling one.
 
@@ -127,6 +127,8 @@ class DirectDataset:
         ------
         RowError
             If a row is out of range.
+        ValueError, TypeError
+            If ``out`` has another shape, or a type that cannot hold the stored values.
         FileChangedError
             If the file is no longer the one that was opened.
         DamagedFileError
@@ -149,7 +151,7 @@ class DirectDataset:
         if out is None:
             return found
         if found is not out:
-            np.copyto(out, found, casting="same_kind")
+            np.copyto(out, found, casting="safe")
         elif out.dtype != self.dtype:
             out.byteswap(inplace=True)
         return out

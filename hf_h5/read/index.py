@@ -25,6 +25,7 @@ MAX_CHUNKS = 1 << 24
 _ALL_FILTERS_SKIPPED = np.uint32(0xFFFFFFFF)
 _DRIVERS_WITH_OFFSETS = frozenset({"sec2", "stdio", "direct", "fileobj", "ros3", "windows"})
 _MAX_EDGE_PROBES = 8
+_LARGEST_OFFSET = np.uint64(2**63 - 1)
 _COMPLEX = getattr(h5t, "COMPLEX", -1)  # a class of its own from HDF5 2.0 on
 _KINDS: dict[int, Kind] = {h5d.COMPACT: "compact", h5d.CONTIGUOUS: "contiguous", h5d.CHUNKED: "chunked"}
 
@@ -249,7 +250,7 @@ def _find_chunks(dataset: h5py.Dataset, file: str | None, fingerprint: Fingerpri
 
 def _iterate_chunks(dataset: h5py.Dataset, grid: tuple[int, ...]) -> ChunkTable:
     """Return offsets, sizes and filter masks of all chunks, in C order of the grid."""
-    corners, stored = array("q"), array("q")
+    corners, stored = array("Q"), array("Q")
 
     def note(info: h5d.StoreInfo) -> None:
         corners.extend(info.chunk_offset)
@@ -261,7 +262,8 @@ def _iterate_chunks(dataset: h5py.Dataset, grid: tuple[int, ...]) -> ChunkTable:
         for i in range(dataset.id.get_num_chunks()):
             note(dataset.id.get_chunk_info(i))
     places = np.frombuffer(corners, np.int64).reshape(-1, len(grid)) // dataset.chunks
-    values = np.frombuffer(stored, np.int64).reshape(-1, 3)
+    # A damaged file may say anything; what does not fit 63 bits lies behind the end of every file.
+    values = np.minimum(np.frombuffer(stored, np.uint64).reshape(-1, 3), _LARGEST_OFFSET).astype(np.int64)
     inside = (places < grid).all(axis=1)
     numbers = np.ravel_multi_index(tuple(places[inside].T), grid) if inside.any() else np.empty(0, np.int64)
     n_chunks = math.prod(grid)

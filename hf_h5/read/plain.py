@@ -1,6 +1,7 @@
 """Rows that are stored as they are: contiguous datasets, and whole-row chunks without filters.
 
 A gather of scattered rows is a copy out of the mapped file; long runs are read with `pread`, straight into the batch.
+Touching a map beyond the end of a file ends the process, so the source's size is checked before each read.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class PlainRows:
         self.source = source
         self.threads = threads
         self._is_complete = bool(allocated.all())
-        self._end = int((index.offsets + index.sizes)[allocated].max(initial=0))
+        self._end = int(index.offsets.max()) + index.chunk_nbytes if allocated.any() else 0
 
     def read(self, wanted: Rows, out: Bytes, pool: Executor | None) -> None:
         """Fill ``out``, ``(n_rows * row_nbytes,)``, with the wanted rows."""

@@ -75,7 +75,10 @@ def find_version(
     changed_ns = 0
     if fingerprint.inode:
         file = os.path.realpath(file)
-        changed_ns = os.stat(file).st_ctime_ns
+        try:
+            changed_ns = os.stat(file).st_ctime_ns
+        except OSError:
+            return None
         if time.time_ns() - max(changed_ns, fingerprint.mtime_ns) < _SETTLED_NS:
             return None
     facts = json.dumps([_FORMAT, file, path, *astuple(fingerprint), changed_ns, *grid])

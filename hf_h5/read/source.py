@@ -104,9 +104,15 @@ class LocalSource:
         Raises
         ------
         DamagedFileError
-            If the file ends before.
+            If the file ends before, or the system cannot read it.
         """
-        count = self._handle().read_into(offset, out)
+        handle = self._handle()
+        if offset + len(out) > self.fingerprint.size:
+            raise self._truncated(offset, len(out))
+        try:
+            count = handle.read_into(offset, out)
+        except OSError as error:
+            raise DamagedFileError(f"the file cannot be read: {error.strerror}", file=self.file) from error
         if count != len(out):
             raise self._truncated(offset, len(out))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import pickle
 import subprocess
@@ -386,3 +387,22 @@ def test_memory_is_the_cache_one_batch_and_some_chunks_per_thread(tmp_path):
     command = [sys.executable, "-c", script, str(tmp_path / "x.h5")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_array_that_cannot_hold_the_values_is_refused(tmp_path):
+    make_layout(tmp_path / "x.h5", "gzip", np.full((20, 3), 3_000_000_000, "<u4"))
+    with pytest.raises(TypeError, match="Cannot cast"):
+        open_direct(tmp_path / "x.h5")[0].read_rows([3], np.empty((1, 3), "<i4"))
+
+
+@pytest.mark.parametrize("content", ["contiguous", "chunked", "gzip"])
+@pytest.mark.parametrize("field", ["offsets", "sizes"])
+@pytest.mark.parametrize("rows", [slice(None), [0, 19, 3]], ids=str)
+def test_an_absurd_place_in_the_file_is_an_error_and_takes_no_memory(tmp_path, content, field, rows):
+    make_layout(tmp_path / "x.h5", content, np.zeros((20, 3), "u1"))
+    _, index = open_direct_without_oracle(tmp_path / "x.h5")
+    absurd = np.full_like(getattr(index, field), 2**63 - 1)
+    index = dataclasses.replace(index, **{field: absurd})
+    source = LocalSource(tmp_path / "x.h5")
+    with pytest.raises(DamagedFileError, match=r"x\.h5::/x"):
+        DirectDataset(index, source, file=str(tmp_path / "x.h5"), path="/x").read_rows(rows)

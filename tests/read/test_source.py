@@ -233,3 +233,16 @@ def test_threads_share_sources_of_more_files_than_the_pool_holds(tmp_path, monke
 def test_fingerprints_say_in_what_they_differ(size, mtime_ns, inode, tag):
     one, other = Fingerprint(size, mtime_ns, inode, tag), Fingerprint(1, 2, 3, "a")
     assert (one.difference(other) == "") == (one == other)
+
+
+def test_what_the_system_cannot_read_names_the_file(source, monkeypatch):
+    source.view(0, 1)
+    monkeypatch.setattr(handles, "_read_at", lambda *_: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+    with pytest.raises(DamagedFileError, match=r"cannot be read: Input/output error.*x\.bin"):
+        source.read_ranges([0], [1])
+
+
+def test_a_read_that_stops_short_goes_on(source, monkeypatch):
+    original = handles._read_at
+    monkeypatch.setattr(handles, "_read_at", lambda fd, out, offset: original(fd, out[:7], offset))
+    assert bytes(source.read_ranges([100], [50])[0]) == CONTENT[100:150]
