@@ -162,8 +162,8 @@ class H5Builder(datasets.ArrowBasedBuilder):
 
 def recipe_options(recipe: type[H5Builder]) -> dict[str, Any]:
     """The options that a subclass of the builder stands for, and its docstring as the description of the dataset."""
-    about = inspect.getdoc(recipe) if "__doc__" in vars(recipe) and recipe is not H5Builder else None
-    return {**recipe.OPTIONS, **({"description": about} if about else {})}
+    about = vars(recipe).get("__doc__") if recipe is not H5Builder else None
+    return {**recipe.OPTIONS, **({"description": inspect.cleandoc(about)} if about else {})}
 
 
 def _sweep(folder: str) -> None:

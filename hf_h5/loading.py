@@ -10,9 +10,9 @@ from typing import Any
 
 import datasets
 
-from .describe.opening import expand_files
+from .describe.opening import check_file, expand_files
 from .describe.urls import is_url
-from .errors import OptionError
+from .errors import MissingFileError, OptionError
 from .recipes import load_recipe
 from .registry import BUILDER_NAME, patterns_of_folder
 
@@ -85,7 +85,7 @@ def _sources(files: Any, options: Mapping[str, Any]) -> dict[str, Any]:
             patterns = patterns_of_folder(name, options.get("token"), options.get("storage_options"))
             return {"data_files": patterns, "data_dir": name}
         if os.path.isdir(name):
-            return {"data_dir": name}
+            return {"data_dir": glob.escape(name)}
     return {"data_files": _expanded(files)}
 
 
@@ -96,13 +96,18 @@ def _expanded(files: Any) -> list[str]:
     """
     if not isinstance(files, list | tuple):
         files = [files]
+    if not files:
+        raise MissingFileError("no file was named", hint="pass a path, a pattern, a folder, or a list of files")
     found: list[str] = []
     for each in files:
         if isinstance(each, str) and is_url(each):
             found.append(each)
         else:
             name = os.path.expanduser(each) if isinstance(each, str | os.PathLike) else each
-            found += [glob.escape(os.path.abspath(file)) for file in expand_files(name)]
+            names = expand_files(name)
+            for file in names:
+                check_file(file)
+            found += [glob.escape(os.path.abspath(file)) for file in names]
     return found
 
 

@@ -17,7 +17,15 @@ from ..errors import DamagedFileError, FilterError, H5Warning, MissingFileError,
 from .schema import Column
 from .urls import expand_url, is_url, open_url
 
-__all__ = ["check_filters", "expand_files", "has_signature", "open_hdf5", "skip_others", "skip_others_by_split"]
+__all__ = [
+    "check_file",
+    "check_filters",
+    "expand_files",
+    "has_signature",
+    "open_hdf5",
+    "skip_others",
+    "skip_others_by_split",
+]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NEXT_STEP = "hf-h5 reads HDF5 files (.h5, .hdf5, .h5ad, .nc, .mat ...); check the path and how the file was written"
@@ -35,14 +43,7 @@ def open_hdf5(file: str) -> h5py.File:
     """
     if is_url(file):
         return open_url(file)
-    if not os.path.exists(file):
-        raise MissingFileError(
-            "there is no such file", file=file, hint="check the path; relative paths start at the current folder"
-        )
-    if os.path.isdir(file):
-        raise NotHDF5Error(
-            "this is a folder, not a file", file=file, hint=f"name its files: {os.path.join(file, '*.h5')!r}"
-        )
+    check_file(file)
     if not os.path.getsize(file):
         raise NotHDF5Error(
             "the file is empty (0 bytes)", file=file, hint="it may still be written, or a download failed"
@@ -59,6 +60,18 @@ def open_hdf5(file: str) -> h5py.File:
             file=file,
             hint="it may be truncated, or still be written",
         ) from error
+
+
+def check_file(file: str) -> None:
+    """Raise where a local path leads to no file."""
+    if not os.path.exists(file):
+        raise MissingFileError(
+            "there is no such file", file=file, hint="check the path; relative paths start at the current folder"
+        )
+    if os.path.isdir(file):
+        raise NotHDF5Error(
+            "this is a folder, not a file", file=file, hint=f"name its files: {os.path.join(file, '*.h5')!r}"
+        )
 
 
 def has_signature(file: str) -> bool:
