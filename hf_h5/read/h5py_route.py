@@ -158,12 +158,13 @@ def _read_selected(
         dataset.id.read(memory_space, memory_space if file_space is None else file_space, out, kind)
         return out
     selection = () if file_space is None else np.s_[_start_of(file_space) : _start_of(file_space) + shape[0]]
-    return _resolved(_as_array(dataset[selection]), dataset)
+    is_one_list = file_space is None and h5py.check_vlen_dtype(dataset.dtype) is not None
+    return _resolved(_as_array(dataset[selection], is_one=is_one_list), dataset)
 
 
-def _as_array(value: Any) -> NDArray[Any]:
+def _as_array(value: Any, *, is_one: bool) -> NDArray[Any]:
     """A scalar as an array without dimensions; numpy would cut bytes at a NUL and split lists."""
-    if isinstance(value, np.ndarray | np.generic):
+    if isinstance(value, np.ndarray | np.generic) and not is_one:
         return np.asarray(value)
     out = np.empty((), object)
     out[()] = value
