@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import errors
 from .collate import collate
-from .describe.resolve import describe
+from .describe.describing import describe
 from .hf_h5 import H5Builder, H5Config
 from .loading import load_dataset
 from .opening import open_table

@@ -127,7 +127,10 @@ def _split_table(found: FoundSplits, tree: Tree, layout: str, result: Layout) ->
 def _completed(table: Table, columns: Mapping[str, Column]) -> Table:
     """A split's table with all columns; those that it lacks have no values."""
     absent = {name: replace(column, take="missing") for name, column in columns.items() if name not in table.columns}
-    parts = tuple(replace(part, columns={**part.columns, **absent}) for part in table.parts) if absent else table.parts
+    shared: dict[int, dict[str, Column]] = {}
+    for part in table.parts:
+        shared.setdefault(id(part.columns), {**part.columns, **absent})
+    parts = tuple(replace(part, columns=shared[id(part.columns)]) for part in table.parts) if absent else table.parts
     return replace(table, columns=columns, parts=parts)
 
 

@@ -25,6 +25,8 @@ _CHOICES = {
     "on_bad_rows": ("error", "skip"),
     "arrays": ("array", "list"),
 }
+# Accepting them without effect would be worse than saying so.
+_NOT_YET = {"isolate": True, "on_bad_rows": "skip", "arrays": "list"}
 _KINDS: dict[str, tuple[type, str]] = {
     "table": (str, "a path inside the file"),
     "nested": (bool, "True or False"),
@@ -96,6 +98,9 @@ def _check_values(given: Mapping[str, Any]) -> None:
         elif name in given and given[name] not in choices:
             listed = ", ".join(map(repr, choices))
             raise OptionError(f"{name}={given[name]!r} is not one of {listed}")
+    for name, value in _NOT_YET.items():
+        if given.get(name) == value:
+            raise OptionError(f"{name}={value!r} is not supported yet", hint=f"leave {name}= out")
     for name in ("threads", "batch_size"):
         value = given.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
@@ -120,12 +125,12 @@ def _check_named_splits(splits: Mapping[Any, Any]) -> None:
 
 
 def _strings(name: str, value: Any) -> tuple[str, ...]:
-    if isinstance(value, str | os.PathLike):
+    if isinstance(value, str | PathLike):
         value = (value,)
     items = tuple(value) if isinstance(value, Iterable) else (None,)
-    if not all(isinstance(item, str | os.PathLike) for item in items):
+    if not all(isinstance(item, str | PathLike) for item in items):
         raise OptionError(f"{name}={value!r} is not a string or a list of strings")
-    return tuple(os.fspath(item) for item in items)
+    return tuple(fspath(item) for item in items)
 
 
 def _plain(feature: Any) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from .columns import attribute_column, constant_column, counter_column, dataset_columns, shown_name
 from .elements import Number, Text
-from .schema import Column, Note, Part, Table
+from .schema import Column, Note, Part, Storage, Table
 from .tree import DatasetNode, GroupNode
 from .types import Stored
 from .unify import element_kind, unify_columns
@@ -229,6 +229,7 @@ def _largest_family(repeated: Repeated) -> tuple[list[str], list[str]]:
 def _unified(repeated: Repeated, names: list[str], *, take: Any) -> tuple[list[dict[str, Column]], dict[str, Column]]:
     """The columns of each member (shared where equal) and of all together."""
     made: dict[Any, dict[str, Column]] = {}
+    members: dict[Any, list[Mapping[str, DatasetNode]]] = {}
     per_member: list[dict[str, Column]] = []
     for _, _, nodes in repeated.members:
         key = tuple(
@@ -244,6 +245,10 @@ def _unified(repeated: Repeated, names: list[str], *, take: Any) -> tuple[list[d
                 for column in dataset_columns(nodes[name], name or "data", name, take=take)
             }
         per_member.append(made[key])
+        members.setdefault(key, []).append(nodes)
+    for key, columns in made.items():
+        for name, column in columns.items():
+            columns[name] = replace(column, storage=_together([nodes[column.path].storage for nodes in members[key]]))
     every = dict.fromkeys(name for columns in made.values() for name in columns)
     unified = {
         name: unify_columns([columns[name] for columns in made.values() if name in columns], widen=_WIDEN, ragged=True)
@@ -254,6 +259,12 @@ def _unified(repeated: Repeated, names: list[str], *, take: Any) -> tuple[list[d
             if name not in columns:
                 columns[name] = replace(unified[name], take="missing", path="")
     return per_member, unified
+
+
+def _together(storages: Sequence[Storage]) -> Storage:
+    """The first dataset's storage with the sizes of all."""
+    stored_bytes = sum(storage.stored_bytes for storage in storages)
+    return replace(storages[0], stored_bytes=stored_bytes, n_values=sum(storage.n_values for storage in storages))
 
 
 def _attribute_columns(

@@ -34,7 +34,7 @@ from .apply import (
 from .layout import SAMPLE_RULE, find_tables
 from .merge import join_columns, join_rows, one_sample_table
 from .opening import check_filters, expand_files, open_hdf5
-from .options import Options, make_options
+from .options import Options
 from .scan import scan_tree
 from .schema import Schema, Table
 from .splits import SPLITS
@@ -42,7 +42,7 @@ from .tree import Tree
 from .types import interpret_type
 from .values import plain_attrs, plain_value
 
-__all__ = ["Resolved", "describe", "resolve_splits", "resolve_tables"]
+__all__ = ["Resolved", "describe_handle", "resolve_splits", "resolve_tables"]
 
 _BAD_FILE = (DamagedFileError, NotHDF5Error)
 
@@ -59,37 +59,8 @@ class Resolved:
     schema: Schema
 
 
-def describe(file: Any, **options: Any) -> Schema:
-    """Say what is in an HDF5 file: its tables, their columns and features, splits, metadata, and what is left out.
-
-    Parameters
-    ----------
-    file
-        A path, or an open ``h5py.File`` or group.
-    **options
-        The options of the package that concern what is read; see the reference page.
-
-    Returns
-    -------
-    Schema
-        ``str()`` of it is the tree that a person reads.
-
-    Raises
-    ------
-    H5Error
-        If the file is missing, no HDF5, damaged, or reaches outside itself.
-    """
-    chosen = make_options(**options)
-    if isinstance(file, h5py.Group):
-        return _describe_handle(file, file.file.filename, chosen)[0]
-    if not isinstance(file, str | os.PathLike):
-        raise OptionError(f"file={file!r} is not a path or an open HDF5 file", hint="describe takes one file at a time")
-    name = os.fspath(file)
-    with open_hdf5(name) as handle:
-        return _describe_handle(handle, name, chosen)[0]
-
-
-def _describe_handle(handle: h5py.Group, file: str, options: Options) -> tuple[Schema, Tree]:
+def describe_handle(handle: h5py.Group, file: str, options: Options) -> tuple[Schema, Tree]:
+    """The schema of an open file or group, and the tree that it was made from."""
     tree = scan_tree(handle, file, limits=options.limits, allowed=options.allow_external)
     named = options.columns is not None or options.table is not None
     found = find_tables(tree, layout=options.layout, splits=options.splits == "auto", single=named)
@@ -197,7 +168,7 @@ def _merged(tables: Sequence[Table], options: Options) -> Table:
 
 def _file_tables(files: Any, options: Options) -> Iterator[tuple[Schema, Table]]:
     if isinstance(files, h5py.Group):
-        schema, _ = _describe_handle(files, files.file.filename, options)
+        schema, _ = describe_handle(files, files.file.filename, options)
         yield schema, _chosen_table(files, schema, options)
         return
     names = expand_files(files)
@@ -206,7 +177,7 @@ def _file_tables(files: Any, options: Options) -> Iterator[tuple[Schema, Table]]
         try:
             with open_hdf5(name) as handle:
                 chosen = _samples(options, handle) if several else options
-                schema, _ = _describe_handle(handle, name, chosen)
+                schema, _ = describe_handle(handle, name, chosen)
                 if several and not (schema.tables or schema.metadata or schema.notes):
                     warnings.warn(f"{name} holds no datasets, so no rows come from it", H5Warning, stacklevel=2)
                 else:

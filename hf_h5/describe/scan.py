@@ -223,7 +223,7 @@ def _storage(dataset: h5d.DatasetID, plist: h5py.h5p.PropDCID, layout: str) -> S
     chunks = tuple(plist.get_chunk()) if layout == "chunked" else None
     filters = tuple(_filter(plist.get_filter(number)) for number in range(plist.get_nfilters())) if chunks else ()
     stored_bytes = 0 if layout == "virtual" else dataset.get_storage_size()
-    return Storage(layout, chunks, filters, stored_bytes)
+    return Storage(layout, chunks, filters, stored_bytes, dataset.get_space().get_simple_extent_npoints())
 
 
 def _filter(entry: tuple[int, int, tuple[int, ...], bytes]) -> tuple[int, str]:

@@ -34,14 +34,16 @@ class Storage:
         Shape of one chunk, or None.
     filter_ids
         Registered number and name of each filter, in the order in which they were applied.
-    stored_bytes
-        Bytes that the data takes in the file.
+    stored_bytes, n_values
+        Bytes that the data takes in the file, and how many elements it holds; over all datasets that a column of
+        several parts describes together, as the episodes of one file.
     """
 
     layout: str
     chunks: tuple[int, ...] | None
     filter_ids: tuple[tuple[int, str], ...]
     stored_bytes: int
+    n_values: int = 0
 
     @property
     def filters(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .elements import FeatureSpec, Text
+from .elements import FeatureSpec, Ragged, Text
 from .schema import Column, Part, Table
 
 __all__ = ["ColumnSizes", "Size", "arrow_size", "measure_column", "measure_table"]
@@ -20,6 +20,7 @@ __all__ = ["ColumnSizes", "Size", "arrow_size", "measure_column", "measure_table
 Bound = Literal["exact", "about", "at least"]
 _BOUNDS: tuple[Bound, ...] = ("exact", "about", "at least")
 _OFFSET_BYTES = 4
+_NO_DATASET = ("constant", "counter", "missing")
 _UNSIZED = ("string", "binary", "large_string", "large_binary")
 
 
@@ -112,60 +113,46 @@ def _pieces(table: Table, name: str) -> Iterator[_Piece]:
         return
     groups: dict[int, list[Part]] = {}
     for part in table.parts:
-        groups.setdefault(id(part.columns), []).append(part)
+        groups.setdefault(id(part.columns[name]), []).append(part)
     for parts in groups.values():
         yield _Piece(parts[0].columns[name], tuple(parts))
 
 
 def _stored(piece: _Piece) -> Size:
-    """Bytes in the file; parts that share a description were looked at once, the others are taken to be like it."""
     storage = piece.column.storage
-    if storage is None or piece.column.take in ("constant", "counter", "missing"):
+    if storage is None or piece.column.take in _NO_DATASET:
         return Size(0)
-    if piece.column.variable is not None:
-        return Size(storage.stored_bytes * len(piece.parts), "at least")
-    if len(piece.parts) == 1:
-        return Size(storage.stored_bytes)
-    first = piece.parts[0].n_rows
-    scale = piece.n_rows / first if first else len(piece.parts)
-    return Size(round(storage.stored_bytes * scale), "about")
+    return Size(storage.stored_bytes, "exact" if piece.column.variable is None else "at least")
 
 
 def _decoded(piece: _Piece) -> Size | None:
     column = piece.column
-    if column.memory is None or column.storage is None or column.variable is not None:
+    if column.memory is None or column.storage is None or column.variable is not None or column.take in _NO_DATASET:
         return None
-    if column.is_ragged:
-        is_plain = not column.storage.filter_ids and column.storage.layout in ("contiguous", "compact")
-        return _stored(piece) if is_plain else None
-    per_row = math.prod(size or 0 for size in column.row_shape)
-    inner = math.prod(_field_dimensions(column)) or 1
-    return Size(piece.n_rows * (per_row // inner) * column.memory.itemsize)
+    return Size(column.storage.n_values * column.memory.itemsize)
 
 
-def _field_dimensions(column: Column) -> Iterator[int]:
-    """Dimensions of a row that lie inside one element of the dataset."""
-    memory = column.memory
+def _values_per_element(column: Column) -> int:
+    """Values of a row that lie inside one element of the dataset: those of its array types."""
+    memory, count = column.memory, 1
     for name in (*column.fields, None):
         while memory is not None and memory.subdtype:
             memory, shape = memory.subdtype
-            yield from shape
+            count *= math.prod(shape)
         if name is not None and memory is not None and memory.names:
             memory = memory[name]
+    return count
 
 
 def _arrow(piece: _Piece, spec: FeatureSpec) -> Size:
     column = piece.column
     if column.take == "constant":
         return _constants(piece, spec)
-    decoded = _decoded(piece)
     values = None
-    if decoded is not None and column.memory is not None:
-        inner = math.prod(_field_dimensions(column)) or 1
-        values = decoded.n_bytes // column.memory.itemsize * inner
+    if column.storage is not None and not isinstance(column.element, Ragged):
+        values = column.storage.n_values * _values_per_element(column)
     size = arrow_size(spec, piece.n_rows, values)
-    if column.is_ragged:
-        return size + Size(0, "at least" if decoded is None else decoded.bound)
+    decoded = _decoded(piece)
     if isinstance(column.element, Text) and column.element.padding is not None and decoded is not None:
         # How much of each value is padding only the data know.
         return Size(size.n_bytes + decoded.n_bytes, "about")

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from .. import describe
 from ..describe.opening import expand_files
-from ..describe.options import make_options
-from ..describe.resolve import resolve_tables
 from ..describe.schema import Schema
-from ..errors import H5Error, H5Warning
+from ..errors import H5Error
 
-__all__ = ["describe_as_asked", "run_describe"]
-
-# Options that choose and change what one table holds; the others decide which tables there are.
-_OF_A_TABLE = ("table", "columns", "class_labels")
+__all__ = ["run_describe"]
 
 
 def run_describe(
@@ -49,7 +42,7 @@ def run_describe(
     for pattern in files:
         try:
             for file in expand_files(pattern):
-                print(separator + _text(describe_as_asked(file, options), as_json, options))
+                print(separator + _text(describe(file, **options), as_json, options))
                 separator = "" if as_json else "\n"
         except BrokenPipeError:
             raise
@@ -57,21 +50,6 @@ def run_describe(
             on_error(error)
             code = 2
     return code
-
-
-def describe_as_asked(file: str, options: Mapping[str, Any]) -> Schema:
-    """The schema of a file; with ``table``, ``columns`` or ``class_labels`` only of the table that these make."""
-    if not any(name in options for name in _OF_A_TABLE):
-        return describe(file, **options)
-    with warnings.catch_warnings():
-        # That the rest of the file is left out is what was asked for.
-        warnings.simplefilter("ignore", H5Warning)
-        resolved = resolve_tables([file], make_options(**options))
-    table = next(iter(resolved.splits.values()))
-    if resolved.inside:
-        parts = tuple(part for split in resolved.splits.values() for part in split.parts)
-        table = replace(table, parts=parts, splits=resolved.splits)
-    return replace(resolved.schema, tables={table.name: table}, default=table.name, default_reason="as asked for")
 
 
 def _text(schema: Schema, as_json: bool, options: Mapping[str, Any]) -> str:

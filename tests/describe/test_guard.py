@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
+from hf_h5.describe.describing import describe
 from hf_h5.describe.guard import Limits, check_external_link, is_allowed, make_limits
-from hf_h5.describe.resolve import describe
 from hf_h5.errors import LimitError, OptionError, RefusedError
 
 

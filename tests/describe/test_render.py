@@ -245,6 +245,30 @@ def test_the_size_in_arrow_is_a_lower_bound_where_only_the_data_know(tmp_path: P
     assert arrow.n_bytes == 10 * 4
 
 
+@pytest.mark.parametrize("layout", ["episodes", "steps"])
+@pytest.mark.parametrize("groups", ["demo_{}", "train/demo_{}"])
+def test_sizes_of_episodes_are_those_of_all_datasets_and_of_the_converted_table(
+    tmp_path: Path, layout: str, groups: str
+) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as handle:
+        for number in range(5):
+            shape = (7 * number + 3, 4, 4)
+            handle.create_dataset(
+                f"{groups.format(number)}/a", data=np.ones(shape), chunks=(2, 4, 4), compression="gzip"
+            )
+        stored = [handle[f"{groups.format(number)}/a"].id.get_storage_size() for number in range(5)]
+    schema = hf_h5.describe(tmp_path / "x.h5", layout=layout)
+    assert schema.table is not None
+    columns, all_stored, _ = measure_table(schema.table)
+    options = {"layout": layout, "split": "train", "cache_dir": str(tmp_path)}
+    converted = datasets.load_dataset("hf_h5", data_files=str(tmp_path / "x.h5"), **options).data.table
+    assert all_stored == Size(sum(stored), "exact")
+    assert columns["a"].decoded == Size(sum(7 * number + 3 for number in range(5)) * 4 * 4 * 8)
+    # pyarrow does not count the last offset of each list level.
+    for name, levels in (("a", 3 if layout == "episodes" else 2), ("episode_id", 1)):
+        assert columns[name].arrow == Size(converted[name].combine_chunks().nbytes + 4 * levels, "exact")
+
+
 def test_the_size_of_ragged_lists_follows_from_the_number_of_values() -> None:
     spec = {"shape": (None, 3), "dtype": "float32", "_type": "Array2D"}
     rows, steps = 4, 50

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import hf_h5
-from hf_h5.tools.describe import describe_as_asked, run_describe
+from hf_h5 import describe
+from hf_h5.tools.describe import run_describe
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_without_options_it_is_the_schema(file: Path, capsys: pytest.CaptureFixt
 
 
 def test_columns_and_class_labels_narrow_the_table_and_keep_its_splits(file: Path) -> None:
-    schema = describe_as_asked(str(file), {"columns": ["y"], "class_labels": {"y": ["no", "yes"]}})
+    schema = describe(str(file), columns=["y"], class_labels={"y": ["no", "yes"]})
     (table,) = schema.tables.values()
     assert {name: split.num_rows for name, split in table.splits.items()} == {"train": 20, "test": 5}
     assert table.num_rows == 25
