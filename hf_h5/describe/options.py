@@ -5,9 +5,9 @@ Pure; no I/O.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from os import PathLike, fspath
 from typing import Any
 
 from ..errors import OptionError, closest_names

@@ -41,7 +41,6 @@ def labelled(tmp_path: Path) -> Path:
         {"route": "h5py"},
         {"limits": {"depth": 99}},
         {"isolate": False},
-        {"layout": "auto", "nested": False, "splits": "auto", "join": "rows", "arrays": "array"},
         {"columns": None, "class_labels": None, "features": None},
         {"allow_external": "."},
     ],
@@ -70,7 +69,6 @@ def test_options_that_change_values_each_have_a_cache_of_their_own(labelled: Pat
         {"features": number},
         {"features": label},
         {"features": renamed},
-        {"arrays": "list"},
         {"on_bad_files": "skip"},
         {"on_bad_rows": "skip"},
     ]
