@@ -105,7 +105,9 @@ class DirectDataset:
             return row_starts(index.n_rows, index.chunk_rows)
         return row_starts(index.n_rows, max(1, _GROUP_BYTES // max(1, index.row_nbytes)))
 
-    def read_rows(self, rows: object, out: NDArray[Any] | None = None, pool: Executor | None = None) -> NDArray[Any]:
+    def read_rows(
+        self, rows: Any, out: NDArray[Any] | None = None, pool: Executor | None = None, *, are_checked: bool = False
+    ) -> NDArray[Any]:
         """Read rows in the order given.
 
         Parameters
@@ -117,6 +119,8 @@ class DirectDataset:
             of the same type in the other byte order is nearly so; others are filled by a cast that loses nothing.
         pool
             Threads that help the calling one.
+        are_checked
+            Whether the rows are what `hf_h5.read.plan.as_rows` returned for as many rows as there are.
 
         Returns
         -------
@@ -137,7 +141,7 @@ class DirectDataset:
             If a chunk is packed in a way that only the HDF5 library understands.
         """
         with _Placed(self.file, self.path):
-            wanted = as_rows(rows, self.index.n_rows)
+            wanted = rows if are_checked else as_rows(rows, self.index.n_rows)
             self.source.check()
             shape = (len(wanted), *self.index.row_shape)
             if out is not None and out.shape != shape:

@@ -6,11 +6,12 @@ import mmap
 import os
 import threading
 from collections import OrderedDict
+from dataclasses import astuple
 
 from ..errors import FileChangedError, MissingFileError
 from .fingerprint import Fingerprint
 
-__all__ = ["Handle", "HandlePool", "open_limit"]
+__all__ = ["Handle", "HandlePool", "key_of", "open_limit"]
 
 _DEFAULT_LIMIT = 128
 
@@ -95,6 +96,11 @@ def _read_at(descriptor: int, out: memoryview, offset: int) -> int:
     return len(found)
 
 
+def key_of(file: str, expected: Fingerprint) -> str:
+    """Return the name of a version of a file in a `HandlePool`."""
+    return f"{file}\0{astuple(expected)}"
+
+
 class HandlePool:
     """The handles used last, at most ``limit`` of them; one for all sources and threads of a process.
 
@@ -106,11 +112,13 @@ class HandlePool:
 
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
-        self._kept: OrderedDict[tuple[str, Fingerprint], Handle] = OrderedDict()
+        self._kept: OrderedDict[str, Handle] = OrderedDict()
         self._lock = threading.Lock()
 
-    def open(self, file: str, expected: Fingerprint) -> Handle:
+    def open(self, key: str, file: str, expected: Fingerprint) -> Handle:
         """Return a handle of the file, opening it if it is not kept.
+
+        ``key`` is what `key_of` returned: one string is quicker to look up than the file and its fingerprint.
 
         Raises
         ------
@@ -119,7 +127,6 @@ class HandlePool:
         MissingFileError
             If it is gone.
         """
-        key = (file, expected)
         with self._lock:
             handle = self._kept.get(key)
             if handle is not None:
@@ -134,10 +141,10 @@ class HandlePool:
         del dropped, opened
         return handle
 
-    def drop(self, file: str, expected: Fingerprint) -> None:
+    def drop(self, key: str) -> None:
         """Forget a handle; it closes as soon as no thread reads from it."""
         with self._lock:
-            handle = self._kept.pop((file, expected), None)
+            handle = self._kept.pop(key, None)
         del handle
 
     def __len__(self) -> int:

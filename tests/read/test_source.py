@@ -153,20 +153,24 @@ def test_a_pool_keeps_the_handles_used_last(tmp_path):
     for name in "abc":
         (tmp_path / name).write_text(name)
         prints[name] = Fingerprint.of_file(tmp_path / name)
-    a = pool.open(str(tmp_path / "a"), prints["a"])
-    pool.open(str(tmp_path / "b"), prints["b"])
-    assert pool.open(str(tmp_path / "a"), prints["a"]) is a
-    pool.open(str(tmp_path / "c"), prints["c"])
+
+    def open_one(name):
+        return pool.open(name, str(tmp_path / name), prints[name])
+
+    a = open_one("a")
+    open_one("b")
+    assert open_one("a") is a
+    open_one("c")
     assert len(pool) == 2
-    assert pool.open(str(tmp_path / "a"), prints["a"]) is a
+    assert open_one("a") is a
 
 
 def test_a_handle_that_is_read_from_survives_its_place_in_the_pool(tmp_path):
     pool = HandlePool(limit=1)
     for name in "ab":
         (tmp_path / name).write_text(name * 3)
-    first = pool.open(str(tmp_path / "a"), Fingerprint.of_file(tmp_path / "a"))
-    pool.open(str(tmp_path / "b"), Fingerprint.of_file(tmp_path / "b"))
+    first = pool.open("a", str(tmp_path / "a"), Fingerprint.of_file(tmp_path / "a"))
+    pool.open("b", str(tmp_path / "b"), Fingerprint.of_file(tmp_path / "b"))
     out = bytearray(3)
     assert first.read_into(0, memoryview(out)) == 3
     assert out == b"aaa"
