@@ -41,6 +41,7 @@ def labelled(tmp_path: Path) -> Path:
         {"route": "h5py"},
         {"limits": {"depth": 99}},
         {"isolate": False},
+        {"layout": "auto", "nested": False, "splits": "auto", "join": "rows", "arrays": "array"},
         {"columns": None, "class_labels": None, "features": None},
         {"allow_external": "."},
     ],
@@ -70,7 +71,6 @@ def test_options_that_change_values_each_have_a_cache_of_their_own(labelled: Pat
         {"features": label},
         {"features": renamed},
         {"on_bad_files": "skip"},
-        {"on_bad_rows": "skip"},
     ]
     folders = [folder_of(labelled, **options) for options in chosen]
     assert len(set(folders)) == len(chosen)
