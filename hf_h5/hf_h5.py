@@ -22,9 +22,9 @@ from .cache_key import cache_key
 from .describe.opening import skip_others_by_split
 from .describe.options import Options, make_options
 from .describe.resolve import resolve_splits
-from .errors import MissingFileError, OptionError
+from .errors import H5Error, MissingFileError, OptionError
 from .read.reader import TableReader
-from .registry import make_key
+from .registry import make_key, parent_of_worker
 from .sharding import batch_bounds, plan_ranges, split_range
 
 __all__ = ["H5Builder", "H5Config", "recipe_options"]
@@ -148,11 +148,15 @@ class H5Builder(datasets.ArrowBasedBuilder):
 
             # One batch is read while the one before is written.
             coming: Future[pa.Table] | None = None
+            parent = parent_of_worker()
             try:
                 for number, (key, piece) in enumerate(bounds):
                     batch = coming.result() if coming else make(piece)
                     more = number + 1 < len(bounds)
                     coming = ahead.submit(make, bounds[number + 1][1]) if more else None
+                    if parent != parent_of_worker():
+                        # Its files would lie among those of the next conversion, under the same names.
+                        raise H5Error("the process that this worker converts for is gone")
                     yield key, batch
                     del batch
             finally:

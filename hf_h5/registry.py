@@ -8,10 +8,12 @@ folder or a repository of the Hub comes to, it decides by the extensions of the 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from typing import Any
 
 import datasets
+import multiprocess
 from datasets import data_files, load, packaged_modules
 
 from .errors import OptionError
@@ -22,6 +24,7 @@ __all__ = [
     "EXTENSIONS",
     "make_key",
     "make_list",
+    "parent_of_worker",
     "parse_split",
     "patterns_of_folder",
     "register",
@@ -137,6 +140,11 @@ def patterns_of_folder(url: str, token: Any = None, storage_options: Any = None)
     given = datasets.DownloadConfig(token=token, storage_options=storage_options or {})
     found = data_files.get_data_patterns(url.rstrip("/"), download_config=given)
     return {str(split): [f"{url.rstrip('/')}/{each}" for each in patterns] for split, patterns in found.items()}
+
+
+def parent_of_worker() -> int | None:
+    """The process that this one works for, if it is a worker of ``num_proc``; the number changes when that one dies."""
+    return os.getppid() if multiprocess.parent_process() is not None else None
 
 
 def make_list(feature: Any, length: int = -1) -> Any:
