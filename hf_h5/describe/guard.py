@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import h5py
-from h5py import h5d
+from h5py import h5d, h5f, h5i, h5o
 
 from ..errors import LimitError, OptionError, RefusedError
 
-__all__ = ["Limits", "check_external_link", "check_storage", "make_limits"]
+__all__ = ["Limits", "check_external_link", "check_storage", "check_target", "make_limits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,47 +71,128 @@ def make_limits(given: Limits | Mapping[str, Any] | None) -> Limits:
 
 
 def check_external_link(file: str, path: str, target: str, allowed: Sequence[str]) -> None:
-    """Refuse an external link that leaves the allowed folders."""
+    """Refuse an external link that names a file outside the allowed folders."""
     if not is_allowed(file, target, allowed):
         raise RefusedError(
             f"external link to {target!r} is refused: it would read another file", file=file, path=path, hint=_HINT
         )
 
 
-def check_storage(file: str, path: str, plist: h5py.h5p.PropDCID, allowed: Sequence[str]) -> str:
+def check_target(file: str, path: str, opened: Any, allowed: Sequence[str]) -> str:
+    """Refuse an object that links have led to in a file outside the allowed folders; say which file holds it.
+
+    What a link names does not tell: the library tries other folders where nothing is there, and follows the links
+    that it finds on its way.
+    """
+    real = os.path.abspath(os.fsdecode(h5f.get_name(opened)))
+    if not _same_file(file, real) and not is_allowed(file, real, allowed):
+        raise RefusedError(
+            f"a link that leads to {real!r} is refused: it would read another file", file=file, path=path, hint=_HINT
+        )
+    return real
+
+
+def check_storage(
+    file: str, path: str, dataset: h5d.DatasetID, allowed: Sequence[str], *, holder: str | None = None
+) -> str:
     """Refuse data that lies in other files; say how the data lies otherwise.
+
+    Parameters
+    ----------
+    file, path
+        Where the user finds it, for messages.
+    holder
+        The file that holds the dataset, where links have led to another one.
 
     Returns
     -------
     str
         ``"contiguous"``, ``"chunked"``, ``"compact"``, ``"virtual"`` or ``"external"``.
     """
-    layout = plist.get_layout()
-    if layout == h5d.VIRTUAL:
-        for number in range(plist.get_virtual_count()):
-            source = plist.get_virtual_filename(number)
-            if source != "." and not _same_file(file, source) and not is_allowed(file, source, allowed):
-                raise RefusedError(
-                    f"virtual dataset over {source!r} is refused: it would read another file",
-                    file=file,
-                    path=path,
-                    hint=_HINT,
+    return _Storage(file, path, allowed).check(holder or file, dataset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Storage:
+    """Follows a dataset to every file that its rows may come from; ``file`` and ``path`` are for messages."""
+
+    file: str
+    path: str
+    allowed: Sequence[str]
+    seen: set[tuple[str, bytes]] = field(default_factory=set)
+
+    def check(self, holder: str, dataset: h5d.DatasetID, *, is_source: bool = False) -> str:
+        plist = dataset.get_create_plist()
+        layout = plist.get_layout()
+        if layout == h5d.VIRTUAL:
+            for number in range(plist.get_virtual_count()):
+                self._check_source(
+                    holder, dataset, plist.get_virtual_filename(number), plist.get_virtual_dsetname(number)
                 )
-        return "virtual"
-    if layout not in _LAYOUTS:
-        raise RefusedError(f"unknown storage layout {layout}", file=file, path=path)
-    if layout == h5d.CONTIGUOUS and plist.get_external_count() > 0:
-        for number in range(plist.get_external_count()):
-            source = os.fsdecode(plist.get_external(number)[0])
-            if not is_allowed(file, source, allowed):
-                raise RefusedError(
-                    f"external storage in {source!r} is refused: it would read another file",
-                    file=file,
-                    path=path,
-                    hint=_HINT,
-                )
-        return "external"
-    return _LAYOUTS[layout]
+            return "virtual"
+        if layout not in _LAYOUTS:
+            raise RefusedError(f"unknown storage layout {layout}", file=self.file, path=self.path)
+        if layout == h5d.CONTIGUOUS and plist.get_external_count() > 0:
+            for number in range(plist.get_external_count()):
+                name = os.fsdecode(plist.get_external(number)[0])
+                # A dataset is opened so that names are relative to its file; a source of a virtual one is not.
+                places = [_beside(holder, name)] + [os.path.abspath(name)] * is_source
+                if not all(is_allowed(holder, place, self.allowed) for place in places):
+                    self._refuse(f"external storage in {name!r}")
+            return "external"
+        return _LAYOUTS[layout]
+
+    def _check_source(self, holder: str, dataset: h5d.DatasetID, name: str, inner: str) -> None:
+        """Check one source of a virtual dataset, ``inner`` of the file ``name``; ``%b`` in them counts blocks."""
+        block = 0
+        while self._check_block(holder, dataset, _numbered(name, block), _numbered(inner, block)):
+            block += 1
+            if "%b" not in name + inner:
+                return
+
+    def _check_block(self, holder: str, dataset: h5d.DatasetID, name: str, inner: str) -> bool:
+        """Check one block, and say whether there is one."""
+        if name == "." or _same_file(holder, name):
+            return self._check_inner(holder, h5i.get_file_id(dataset), inner)
+        found = _first_found(holder, name)
+        if not is_allowed(holder, name, self.allowed) or (found and not is_allowed(holder, found, self.allowed)):
+            self._refuse(f"virtual dataset over {name!r}")
+        if found is None:
+            return False
+        try:
+            handle = h5py.File(found, "r")
+        except (OSError, RuntimeError, ValueError):
+            return False  # the library finds no rows there either
+        with handle:
+            return self._check_inner(found, handle.id, inner)
+
+    def _check_inner(self, holder: str, location: Any, inner: str) -> bool:
+        raw = inner.encode("utf-8", "surrogateescape")
+        if (holder, raw) in self.seen:
+            return True
+        self.seen.add((holder, raw))
+        try:
+            opened = h5o.open(location, raw)
+        except (KeyError, OSError, RuntimeError, ValueError):
+            return False
+        real = check_target(holder, self.path, opened, self.allowed)
+        if isinstance(opened, h5d.DatasetID):
+            self.check(real, opened, is_source=True)
+        return True
+
+    def _refuse(self, what: str) -> None:
+        raise RefusedError(f"{what} is refused: it would read another file", file=self.file, path=self.path, hint=_HINT)
+
+
+def _numbered(name: str, block: int) -> str:
+    return name.replace("%b", str(block))
+
+
+def _first_found(file: str, name: str) -> str | None:
+    """The file that the library opens for a name: beside the file, in the current folder, or there by its last part."""
+    last = os.path.basename(name)
+    places = (_beside(file, name), os.path.abspath(name), _beside(file, last), os.path.abspath(last))
+    return next((place for place in places if os.path.exists(place)), None)
 
 
 def is_allowed(file: str, target: str, allowed: Sequence[str]) -> bool:

@@ -74,6 +74,21 @@ def check_file(file: str) -> None:
         )
 
 
+def open_dataset(handle: h5py.Group, path: str) -> h5py.Dataset:
+    """Open a dataset; the names of its external storage are relative to its file, as the guard checked them.
+
+    The library takes them as relative to the current folder.
+    """
+    dataset = handle[path]
+    if not isinstance(dataset, h5py.Dataset) or dataset.external is None:
+        return dataset
+    # Closed first: the library does not open a dataset twice in two ways.
+    del dataset
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    access.set_efile_prefix(b"${ORIGIN}")
+    return h5py.Dataset(h5py.h5d.open(handle.id, path.encode("utf-8", "surrogateescape"), access))
+
+
 def has_signature(file: str) -> bool:
     """Whether a file starts as HDF5, after a user block or not."""
     with open(file, "rb") as stream:

@@ -14,7 +14,8 @@ import h5py
 from h5py import h5a, h5d, h5l, h5o, h5s
 
 from ..errors import DamagedFileError, H5Error, RefusedError
-from .guard import Limits, check_external_link, check_storage
+from .guard import Limits, check_external_link, check_storage, check_target
+from .opening import open_dataset
 from .schema import Note, Storage
 from .tree import DatasetNode, GroupNode, Tree
 from .types import Stored, UnreadableTypeError, interpret_type
@@ -79,7 +80,7 @@ def scan_tree(handle: h5py.File | h5py.Group, file: str, *, limits: Limits, allo
         file,
         root,
         lambda path: _attrs(handle, path, limits),
-        lambda node: plain_value(handle[node.path[1:]], node.stored, limits.metadata_bytes),
+        lambda node: plain_value(open_dataset(handle, node.path[1:]), node.stored, limits.metadata_bytes),
         tuple(scan.notes),
     )
 
@@ -138,8 +139,9 @@ class _Scan:
         name = path.rpartition("/")[2]
         if parent is None:
             return
+        holder = check_target(file, path, h5o.open(handle.id, raw), self._allowed)
         if kind == h5o.TYPE_DATASET:
-            parent.datasets[name] = self._look_at(handle, file, raw, path, name)
+            parent.datasets[name] = self._look_at(handle, file, raw, path, name, holder=holder)
             return
         group = h5py.Group(h5o.open(handle.id, raw))
         other = group.file.filename
@@ -157,11 +159,13 @@ class _Scan:
             target = handle.get(raw, getlink=True).path
             self.notes.append(Note(path, f"the soft link to {target!r} leads nowhere"))
 
-    def _look_at(self, handle: h5py.Group, file: str, raw: bytes, path: str, name: str) -> DatasetNode:
+    def _look_at(
+        self, handle: h5py.Group, file: str, raw: bytes, path: str, name: str, *, holder: str | None = None
+    ) -> DatasetNode:
         try:
             dataset = h5o.open(handle.id, raw)
+            layout = check_storage(file, path, dataset, self._allowed, holder=holder)
             plist = dataset.get_create_plist()
-            layout = check_storage(file, path, plist, self._allowed)
             space = dataset.get_space()
             is_null = space.get_simple_extent_type() == h5s.NULL
             shape = None if is_null else tuple(space.get_simple_extent_dims())

@@ -19,7 +19,7 @@ import numpy as np
 from h5py import h5s, h5t
 from numpy.typing import NDArray
 
-from ..describe.opening import open_hdf5
+from ..describe.opening import open_dataset, open_hdf5
 from ..describe.schema import Column
 from ..describe.urls import is_url
 from ..describe.values import reference_text
@@ -68,7 +68,7 @@ class LibraryFiles:
             elif file in self._open:
                 self._open.move_to_end(file)
             try:
-                found = handle[path]
+                found = open_dataset(handle, path)
             except (KeyError, RuntimeError, OSError, ValueError) as error:
                 raise DamagedFileError(f"the dataset cannot be opened: {error}", file=file, path=path) from error
             yield found
