@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import hf_h5
-from hf_h5.errors import RefusedError
+from hf_h5.errors import DamagedFileError, H5Warning, RefusedError
 from tests.bad_input.doors import DOORS, refusal
 from tests.written import write_h5
 
@@ -123,7 +123,9 @@ def test_an_allowed_folder_that_is_another_one_does_not_help(
 
 @pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 @pytest.mark.parametrize(
-    "way", [link, link_by_absolute_path, storage_by_absolute_path, virtual], ids=lambda way: way.__name__
+    "way",
+    [link, link_by_absolute_path, storage, storage_by_absolute_path, virtual],
+    ids=lambda way: way.__name__,
 )
 def test_an_allowed_folder_is_read(tmp_path: Path, door: Callable[..., Any], way: Callable[..., None]) -> None:
     file = write(tmp_path / "friendly.h5", way)
@@ -145,7 +147,115 @@ def test_a_virtual_dataset_over_its_own_file_is_read(tmp_path: Path, door: Calla
     assert [int(value) for value in column] == [*SECRET[5:].tolist(), *SECRET[:5].tolist()]
 
 
-def test_columns_that_stay_inside_are_read_beside_one_that_leads_outside(tmp_path: Path) -> None:
-    # The option for files whose other datasets are not readable does not lift the refusal of what is asked for.
+def test_what_is_asked_for_is_refused_where_it_leads_outside(tmp_path: Path) -> None:
+    # The option for files whose other datasets are not readable does not lift the refusal.
     file = write(tmp_path / "hostile.h5", link_inside_a_group)
     assert isinstance(refusal(DOORS["direct"], file, columns=["deep/er/y"]), RefusedError)
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An allowed folder, and the current one, which is not, with the secrets in it."""
+    for name in ("allowed", "outside"):
+        (tmp_path / name).mkdir()
+    write_h5(tmp_path / "outside" / "secret.h5", {"x": SECRET})
+    SECRET.tofile(tmp_path / "outside" / "secret.raw")
+    monkeypatch.chdir(tmp_path / "outside")
+    return tmp_path
+
+
+def over(handle: h5py.File, name: str, inner: str = "x") -> None:
+    layout = h5py.VirtualLayout((10,), "i8")
+    layout[:] = h5py.VirtualSource(name, inner, (10,))
+    handle.create_virtual_dataset("v", layout)
+
+
+def over_numbered(handle: h5py.File, name: str, inner: str) -> None:
+    """Make a virtual dataset of as many blocks as there are files; ``%b`` in the name counts them."""
+    space = h5py.h5s.create_simple((10,), (h5py.h5s.UNLIMITED,))
+    space.select_hyperslab((0,), (h5py.h5s.UNLIMITED,), (10,), (10,))
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_virtual(space, name.encode(), inner.encode(), h5py.h5s.create_simple((10,)))
+    whole = h5py.h5s.create_simple((10,), (h5py.h5s.UNLIMITED,))
+    h5py.h5d.create(handle.id, b"v", h5py.h5t.STD_I64LE, whole, plist)
+
+
+def open_allowed(folders: Path, file: Path) -> Any:
+    with hf_h5.open_table(file, allow_external=str(folders / "allowed")) as reader:
+        return reader.read(slice(None))
+
+
+@pytest.mark.parametrize(
+    ("way", "name"),
+    [
+        ("link", "secret.h5"),
+        ("link", "{}/allowed/secret.h5"),
+        ("virtual", "secret.h5"),
+        ("virtual", "missing/secret.h5"),
+        ("virtual", "{}/allowed/secret.h5"),
+    ],
+)
+def test_what_is_missing_in_the_allowed_folder_is_not_taken_from_the_current_one(
+    folders: Path, way: str, name: str
+) -> None:
+    # The library looks there too, and by the last part of the name.
+    target = name.format(folders)
+    file = folders / "allowed" / "a.h5"
+    with h5py.File(file, "w") as handle:
+        handle["own"] = np.arange(3)
+        if way == "link":
+            handle["x"] = h5py.ExternalLink(target, "/x")
+        else:
+            over(handle, target)
+    with pytest.raises(RefusedError):
+        open_allowed(folders, file)
+
+
+def test_external_storage_is_taken_from_beside_its_file(folders: Path) -> None:
+    file = folders / "allowed" / "a.h5"
+    with h5py.File(file, "w") as handle:
+        handle.create_dataset("x", (10,), "i8", external=[("secret.raw", 0, 80)])
+        handle.create_dataset("title", (1,), "i8", external=[("secret.raw", 0, 8)])
+    with pytest.warns(H5Warning, match="title"), pytest.raises(DamagedFileError):
+        open_allowed(folders, file)
+    np.arange(10).tofile(folders / "allowed" / "secret.raw")
+    with pytest.warns(H5Warning, match="title"):
+        assert open_allowed(folders, file)["x"].tolist() == list(range(10))
+
+
+HOPS: dict[str, Callable[[h5py.File, Path], None]] = {
+    "link": lambda handle, secret: handle.__setitem__("v", h5py.ExternalLink(str(secret), "/x")),
+    "storage": lambda handle, secret: handle.create_dataset(
+        "v", (10,), "i8", external=[(str(secret.with_suffix(".raw")), 0, 80)]
+    ),
+    "virtual": lambda handle, secret: over(handle, str(secret)),
+}
+
+
+@pytest.mark.parametrize("second", HOPS)
+@pytest.mark.parametrize("first", ["link", "link to a group", "virtual", "numbered"])
+def test_a_second_step_out_of_the_allowed_folder_is_refused(folders: Path, first: str, second: str) -> None:
+    with h5py.File(folders / "allowed" / "hop0.h5", "w") as handle:
+        HOPS[second](handle, folders / "outside" / "secret.h5")
+    file = folders / "allowed" / "a.h5"
+    with h5py.File(file, "w") as handle:
+        if first == "link":
+            handle["x"] = h5py.ExternalLink("hop0.h5", "/v")
+        elif first == "link to a group":
+            handle["x"] = h5py.ExternalLink("hop0.h5", "/")
+        elif first == "virtual":
+            over(handle, "hop0.h5", "v")
+        else:
+            over_numbered(handle, "hop%b.h5", "v")
+    with pytest.raises(RefusedError, match="secret"):
+        open_allowed(folders, file)
+
+
+def test_a_link_outside_of_an_open_group_is_not_reached_from_inside(folders: Path) -> None:
+    with h5py.File(folders / "allowed" / "a.h5", "w") as handle:
+        handle["out"] = h5py.ExternalLink(str(folders / "outside" / "secret.h5"), "/")
+        over(handle, ".", "/out/x")
+        handle["g/y"] = np.arange(10)
+        handle.move("v", "g/v")
+        with pytest.raises(RefusedError, match="secret"):
+            hf_h5.open_table(handle["g"])
