@@ -30,6 +30,7 @@ exit codes:
 examples:
   hf-h5 describe data.h5              what is in the file, and how it will load
   hf-h5 describe data.h5 --json       the same for programs
+  hf-h5 convert data.h5 -o data/      Parquet shards; goes on where it stopped
   hf-h5 demo                          the whole path on real images
   hf-h5 demo data.h5                  the same on your own file
 """
@@ -113,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=None, debug=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     _add_describe(commands)
+    _add_convert(commands)
     _add_demo(commands)
     return parser
 
@@ -140,6 +142,23 @@ def _add_describe(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="one line of JSON per file, nothing shortened")
     _add_options(parser)
     parser.set_defaults(run=_describe)
+
+
+def _add_convert(commands: Any) -> None:
+    parser = commands.add_parser(
+        "convert",
+        help="write HDF5 files as Parquet, shard by shard; goes on where it stopped",
+        description="Convert HDF5 files to a folder of Parquet shards per split, which datasets.load_dataset reads. "
+        "Run again after an interruption, it keeps the shards that are finished.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="HDF5 files, or patterns in quotes")
+    parser.add_argument("-o", "--output", required=True, metavar="FOLDER", help="where to; made if it is not there")
+    parser.add_argument(
+        "--max-shard-size", default="500MB", metavar="SIZE", help="of decoded rows; default: %(default)s"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="remove what another conversion wrote there")
+    _add_options(parser)
+    parser.set_defaults(run=_convert)
 
 
 def _add_demo(commands: Any) -> None:
@@ -213,6 +232,18 @@ def _report(arguments: argparse.Namespace) -> Any:
             print_error(error)
 
     return report
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from .tools.convert import run_convert
+
+    return run_convert(
+        arguments.files,
+        arguments.output,
+        options=_options(arguments),
+        max_shard_size=arguments.max_shard_size,
+        overwrite=arguments.overwrite,
+    )
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -317,13 +317,14 @@ def _warn_left_out(schema: Schema, table: Table, options: Options) -> None:
     """One warning that names what is not among the rows, unless the user chose."""
     if options.table is not None or options.columns is not None or options.features is not None:
         return
-    left = [
-        f"{_listed(list(other.columns))} ({other.num_rows:,} rows: table={name!r})"
-        for name, other in schema.tables.items()
-        if other is not table and name != table.name
-    ]
-    if schema.metadata:
-        names = list(schema.metadata)
+    used = _lists_of_names(options)
+    left = []
+    for name, other in schema.tables.items():
+        columns = [each.name for each in other.columns.values() if each.path not in used]
+        if other is not table and name != table.name and columns:
+            left.append(f"{_listed(columns)} ({other.num_rows:,} rows: table={name!r})")
+    names = [path for path in schema.metadata if path not in used]
+    if names:
         left.append(f"{len(names)} single values ({_listed(names)}: hf_h5.describe(file).metadata)")
     left += [f"{note.path} ({note.why}{f': {note.option}' if note.option else ''})" for note in schema.notes]
     if left:
@@ -333,6 +334,13 @@ def _warn_left_out(schema: Schema, table: Table, options: Options) -> None:
             H5Warning,
             stacklevel=2,
         )
+
+
+def _lists_of_names(options: Options) -> set[str]:
+    """The datasets that options read names from."""
+    given = [*(options.class_labels or {}).values()]
+    given += options.splits.values() if isinstance(options.splits, Mapping) else []
+    return {"/" + path.partition("@")[0].strip("/") for path in given if isinstance(path, str)}
 
 
 def _warn_rounded(table: Table, file: str) -> None:
