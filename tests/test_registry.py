@@ -21,14 +21,17 @@ ROOT = Path(hf_h5.__file__).parents[1]
 TABLES = ("_PACKAGED_DATASETS_MODULES", "_EXTENSION_TO_MODULE", "_MODULE_TO_EXTENSIONS")
 
 
-def run(code: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run Python in a process of its own, in a folder of its own."""
+def run(code: str, *arguments: str, folder: Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own, in a folder.
+
+    With a cache of its own: offline, ``datasets`` looks for a name among what others have cached.
+    """
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HF_DATASETS_CACHE": str(cache)},
         check=False,
     )
 
@@ -53,7 +56,7 @@ def test_importing_adds_one_name_and_no_extension(tmp_path: Path) -> None:
         "    same = all(after[key] == before[name][key] for key in before[name])\n"
         "    print(sorted(set(after) - set(before[name])), same)"
     )
-    done = run(code, folder=tmp_path)
+    done = run(code, folder=tmp_path, cache=tmp_path / "cache")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["['hf_h5'] True", "[] True", "[] True"]
 
@@ -91,7 +94,12 @@ def test_without_an_import_the_name_is_unknown_and_nothing_is_loaded(tmp_path: P
 
 def test_without_an_import_inside_the_repository_datasets_finds_a_script_or_nothing(tmp_path: Path) -> None:
     file = write_digits(tmp_path / "a.h5")
-    done = run("import datasets, sys; datasets.load_dataset('hf_h5', data_files=sys.argv[1])", str(file), folder=ROOT)
+    done = run(
+        "import datasets, sys; datasets.load_dataset('hf_h5', data_files=sys.argv[1])",
+        str(file),
+        folder=ROOT,
+        cache=tmp_path / "cache",
+    )
     assert done.returncode == 1
     assert "hf_h5" in done.stderr.splitlines()[-1]
 
@@ -102,7 +110,7 @@ def test_after_an_import_the_name_loads_from_any_folder(tmp_path: Path) -> None:
         "import datasets, hf_h5, sys; print(datasets.load_dataset('hf_h5', data_files=sys.argv[1])['train'].num_rows)"
     )
     for folder in (tmp_path, ROOT):
-        done = run(code, str(file), folder=folder)
+        done = run(code, str(file), folder=folder, cache=tmp_path / "cache")
         assert (done.returncode, done.stdout.strip()) == (0, "10"), done.stderr
 
 

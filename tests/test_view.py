@@ -58,7 +58,6 @@ def test_python_objects_come_without_a_format(file: Path) -> None:
         ((row for row in (2, 7)), [2, 7]),
         (np.array([7], np.uint8), [7]),
     ],
-    ids=repr,
 )
 def test_a_batch_holds_the_rows_of_its_key(file: Path, key: Any, labels: list[int]) -> None:
     with hf_h5.H5TorchView(file) as view:

@@ -201,7 +201,7 @@ def as_objects(values: Any) -> Array:
 
 
 def labels(dataset: h5py.Dataset) -> Array:
-    """Turn codes into positions among the names, which are in the order of the codes; more than one per row stay codes."""
+    """Turn codes into positions among the names, sorted by code; more than one per row stay codes."""
     codes = native(np.asarray(dataset[()]))
     if math.prod(dataset.shape[1:]) != 1:
         return codes
