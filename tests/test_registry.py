@@ -86,7 +86,10 @@ def test_without_an_import_the_name_is_unknown_and_nothing_is_loaded(tmp_path: P
     # Offline, datasets cannot ask the Hub, which it takes the name for.
     file = write_digits(tmp_path / "a.h5")
     done = run(
-        "import datasets, sys; datasets.load_dataset('hf_h5', data_files=sys.argv[1])", str(file), folder=tmp_path
+        "import datasets, sys; datasets.load_dataset('hf_h5', data_files=sys.argv[1])",
+        str(file),
+        folder=tmp_path,
+        cache=tmp_path / "cache",
     )
     assert done.returncode == 1
     assert "hf_h5" in done.stderr.splitlines()[-1]
