@@ -96,7 +96,8 @@ def interpret_type(tid: h5t.TypeID) -> Stored:
         return _complex(tid.dtype)
     reader = _READERS.get(kind)
     if reader is None:
-        raise UnreadableTypeError(f"HDF5 type class {kind} has no counterpart")
+        name = "times (H5T_TIME)" if kind == h5t.TIME else f"values of HDF5 type class {kind}"
+        raise UnreadableTypeError(f"{name} have no counterpart")
     stored: Stored = reader(tid)
     return stored
 

@@ -158,7 +158,6 @@ class Routes:
         key = (file, column.name)
         if key in self._checked or not len(direct) or column.memory is None:
             return direct
-        self._checked.add(key)
         count = min(_CHECK_ROWS, len(direct), max(1, _CHECK_BYTES // max(1, direct.index.row_nbytes)))
         rows = range(count)
         try:
@@ -169,6 +168,8 @@ class Routes:
         with self._library.dataset(file, path) as dataset:
             theirs = _guarded(lambda: read_rows(dataset, column, rows), file, path)
         if mine.tobytes() == np.ascontiguousarray(theirs).tobytes():
+            # Only now: a thread that comes meanwhile compares for itself.
+            self._checked.add(key)
             return direct
         warnings.warn(
             f"{file}::{path} reads differently without the HDF5 library, so it is read through it; please report this "
