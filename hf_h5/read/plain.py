@@ -28,7 +28,7 @@ _LONG_RUN = 64 << 10
 
 _FEW_CHUNKS = 4
 
-_PART_BYTES = 1 << 20
+_PART_BYTES = 3 << 19
 """Copies shorter than this are not worth a second thread, which takes about 20 µs to begin and as much to end."""
 
 

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import textwrap
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
 import h5py
@@ -406,3 +407,13 @@ def test_an_absurd_place_in_the_file_is_an_error_and_takes_no_memory(tmp_path, c
     source = LocalSource(tmp_path / "x.h5")
     with pytest.raises(DamagedFileError, match=r"x\.h5::/x"):
         DirectDataset(index, source, file=str(tmp_path / "x.h5"), path="/x").read_rows(rows)
+
+
+@pytest.mark.parametrize("way", [way for way in ("fork", "forkserver", "spawn") if way in get_all_start_methods()])
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_workers_read_on_with_a_reader_that_was_used_before(tmp_path, way):
+    make_layout(tmp_path / "x.h5", "gzip", np.arange(60, dtype="<i4").reshape(20, 3))
+    direct, expected = open_direct(tmp_path / "x.h5", cache=ChunkCache(1000), threads=2)
+    direct.read_rows([1, 19])
+    with ProcessPoolExecutor(1, mp_context=get_context(way)) as workers:
+        assert same_bytes(workers.submit(direct.read_rows, [19, 3]).result(), expected[[19, 3]])
