@@ -126,7 +126,7 @@ class ExportMethods(ViewState):
         if self._in_memory:
             return None
         rows = self._rows
-        chosen = repr(rows) if isinstance(rows, range) else hashlib.sha256(np.ascontiguousarray(rows)).hexdigest()
+        chosen = repr(rows) if isinstance(rows, range) else hashlib.sha256(np.ascontiguousarray(rows).data).hexdigest()
         facts = (self._source.fingerprint, chosen, dict(self._shown.sources), repr(self._shown.features))
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
