@@ -47,8 +47,9 @@ NEEDS_NUMBERS = ("szip",)
 def layouts(draw):
     """Draw shape, chunk shape (possibly splitting rows, possibly larger than the shape) and a region to write."""
     shape = (draw(st.integers(1, 20)), *draw(st.lists(st.integers(1, 6), max_size=3)))
-    is_chunked = draw(st.booleans())
-    chunk = tuple(draw(st.integers(1, size + 2)) for size in shape) if is_chunked else None
+    whole_rows = st.tuples(st.integers(1, 5), *(st.just(size) for size in shape[1:]))
+    any_chunk = st.tuples(*(st.integers(1, size + 2) for size in shape))
+    chunk = draw(st.one_of(whole_rows, any_chunk, st.none()))
     written = tuple(slice(*sorted(draw(st.tuples(*[st.integers(0, size)] * 2)))) for size in shape)
     return shape, chunk, draw(st.one_of(st.none(), st.just(written)))
 
@@ -83,7 +84,7 @@ def write_example(file, dtype, shape, chunk, written, filters, seed, user_block=
     st.booleans(),
     st.sampled_from([0, 512]),
 )
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_equal_those_of_hdf5_for_any_layout_filter_type_and_order(
     tmp_path, data, layout, dtype_name, pipeline, is_cached, user_block
 ):
@@ -164,9 +165,10 @@ def test_datasets_without_values_are_read(tmp_path, shape, chunk):
 
 
 @pytest.mark.parametrize("pipeline", ["none", "gzip+shuffle"])
-def test_chunks_that_were_never_written_are_the_fill_value(tmp_path, pipeline):
+@pytest.mark.parametrize("chunk", [(7, 4), (3, 6)])
+def test_chunks_that_were_never_written_are_the_fill_value(tmp_path, pipeline, chunk):
     with h5py.File(tmp_path / "x.h5", "w") as opened:
-        dataset = opened.create_dataset("x", (40, 6), ">i4", chunks=(7, 4), fillvalue=-5, **FILTERS[pipeline])
+        dataset = opened.create_dataset("x", (40, 6), ">i4", chunks=chunk, fillvalue=-5, **FILTERS[pipeline])
         dataset[15:17] = 3
     direct, expected = open_direct(tmp_path / "x.h5")
     rows = [39, 15, 0, 16, 15]
@@ -321,6 +323,31 @@ def test_large_batches_are_shared_among_threads(tmp_path):
         with ThreadPoolExecutor(2) as pool:
             assert same_bytes(direct.read_rows(rows, pool=pool), expected[rows])
             assert same_bytes(direct.read_rows(slice(1, 2999), pool=pool), expected[1:2999])
+
+
+@pytest.mark.parametrize("start", [0, 1, 5])
+@pytest.mark.parametrize("stop", [17, 36, 60])
+@pytest.mark.parametrize("width", [3, 30_000])
+def test_rows_in_order_out_of_many_unfiltered_chunks(tmp_path, start, stop, width):
+    values = np.random.default_rng(0).integers(0, 256, (60, width), dtype=np.uint8)
+    with h5py.File(tmp_path / "x.h5", "w") as opened:
+        # Chunks written from the end on do not follow each other in the file.
+        dataset = opened.create_dataset("x", values.shape, "u1", chunks=(3, width))
+        for row in range(57, -1, -3):
+            dataset[row : row + 3] = values[row : row + 3]
+    direct, _ = open_direct(tmp_path / "x.h5")
+    assert same_bytes(direct.read_rows(slice(start, stop)), values[start:stop])
+
+
+def test_without_maps_rows_are_read_all_the_same(tmp_path, monkeypatch):
+    values = np.random.default_rng(0).integers(0, 256, (60, 7), dtype=np.uint8)
+    monkeypatch.setattr(LocalSource, "view", lambda *_: None)
+    for content, chunk in (("contiguous", None), ("chunked", (3, 7)), ("split", (3, 4))):
+        with h5py.File(tmp_path / f"{content}.h5", "w") as opened:
+            opened.create_dataset("x", data=values, chunks=chunk)
+        direct, _ = open_direct(tmp_path / f"{content}.h5")
+        assert same_bytes(direct.read_rows(slice(5, 50)), values[5:50])
+        assert same_bytes(direct.read_rows([59, 0, 30, 30]), values[[59, 0, 30, 30]])
 
 
 def test_each_chunk_is_decoded_once_for_a_batch(tmp_path, monkeypatch):
