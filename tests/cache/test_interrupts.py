@@ -25,7 +25,7 @@ N_ROWS = 400
 
 # Appends a line to a log for every batch; small shards, so that leftovers have names that a later run would use.
 CONVERT = """
-import sys, time
+import os, sys, time
 import datasets
 import hf_h5
 from hf_h5 import hf_h5 as module
@@ -34,7 +34,7 @@ made = module.to_arrow_table
 
 def slow(*args, **kwargs):
     with open(sys.argv[3], "a") as log:
-        print("batch", file=log, flush=True)
+        print("batch", os.getpid(), file=log, flush=True)
     time.sleep(float(sys.argv[5]))
     return made(*args, **kwargs)
 
@@ -155,10 +155,7 @@ def test_the_workers_of_a_killed_conversion_end(tmp_path: Path, rows: np.ndarray
 def test_a_killed_worker_leaves_no_cache(tmp_path: Path, rows: np.ndarray) -> None:
     with converting(tmp_path, num_proc=2, pause_s=0.05) as process:
         wait_for_batches(tmp_path, 10)
-        children = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True
-        ).stdout.split()
-        os.kill(int(children[-1]), signal.SIGKILL)
+        os.kill(int((tmp_path / "log").read_text().split()[1]), signal.SIGKILL)
         assert process.wait(timeout=100) != 0
     assert files_in(tmp_path / "cache") == []
     np.testing.assert_array_equal(loaded_rows(tmp_path), rows)
