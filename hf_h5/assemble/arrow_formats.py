@@ -9,6 +9,8 @@ import pyarrow as pa
 from datasets.formatting import get_format_type_from_alias, get_formatter
 from datasets.utils.stratify import stratified_shuffle_split_generate_indices
 
+from ..errors import FormatError
+
 __all__ = [
     "TABLE_FORMATS",
     "check_format",
@@ -52,9 +54,23 @@ def format_rows(
     ----------
     query
         ``"batch"``; ``"row"``, the table's single row; or ``"column"``, the table's single column.
+
+    Raises
+    ------
+    FormatError
+        If rows without a value stand among arrays of any length, on which the formatters of ``datasets`` fail.
     """
     formatter = get_formatter(kind, features=features, **kwargs)
-    return formatter(table, query_type=query)
+    try:
+        return formatter(table, query_type=query)
+    except AttributeError as error:
+        empty = [name for name in table.column_names if table[name].null_count]
+        if not empty:
+            raise
+        raise FormatError(
+            f"rows of column {empty[0]!r} have no value, which format {kind!r} cannot hold among arrays",
+            hint="leave it out with select_columns([...]), or use with_format('arrow')",
+        ) from error
 
 
 def progress_bar(n_rows: int, title: str) -> Any:

@@ -106,15 +106,15 @@ def _inner(group: GroupNode) -> dict[str, DatasetNode]:
 
 
 def _alike(members: tuple[tuple[str, str, Mapping[str, DatasetNode]], ...], *, strict: bool) -> bool:
-    """Whether members have the same inner structure; numbered ones may lack up to half of it."""
+    """Whether members have the same inner structure; of numbered ones each may lack some, but most is in all."""
     kinds: dict[str, Any] = {}
     for _, _, nodes in members:
         for name, node in nodes.items():
             kind = (_stored_kind(node.stored), len(node.shape or ()))
             if kinds.setdefault(name, kind) != kind:
                 return False
-    needed = len(kinds) if strict else max(1, len(kinds) / 2)
-    return all(len(nodes) >= needed for _, _, nodes in members) and bool(kinds)
+    in_all = sum(all(name in nodes for _, _, nodes in members) for name in kinds)
+    return bool(kinds) and (in_all == len(kinds) if strict else in_all * 2 >= len(kinds))
 
 
 def _stored_kind(stored: Stored | None) -> Any:

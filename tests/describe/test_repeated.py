@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import h5py
 import numpy as np
 import pytest
 
+import hf_h5
 from hf_h5.describe.elements import Number, Text
 from hf_h5.describe.repeated import episodes_table, find_repeated, natural_key, steps_table
 from tests.describe.trees import group_of, tree_of
@@ -101,3 +105,13 @@ def test_steps_are_the_rows_one_after_the_other_and_name_what_has_another_length
     assert table.columns["x"].row_shape == (2,)
     assert [note.path for note in notes] == ["/*/last"]
     assert [part.constants["episode_index"] for part in table.parts] == [0, 1]
+
+
+def test_groups_that_share_little_are_not_episodes(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["t0_fields/density"] = np.zeros((4, 3))
+        file["t1_fields/velocity"] = np.zeros((4, 3, 2))
+    table = hf_h5.describe(tmp_path / "a.h5").table
+    assert table is not None
+    assert list(table.columns) == ["t0_fields/density", "t1_fields/velocity"]
+    assert table.num_rows == 4
