@@ -21,6 +21,9 @@ from .torch import joined_tensors, to_complex_tensor, to_tensor, warn_if_wrapped
 __all__ = ["BatchMaker"]
 
 Arrays = Mapping[str, NDArray[Any]]
+Formatted = tuple[Any, Mapping[str, Any] | None]
+"""The formatted columns, and the others as Python objects."""
+
 _BLOCK_FORMATS = ("torch", "numpy", None)
 
 
@@ -63,13 +66,24 @@ class BatchMaker:
 
         The arrays are given away: tensors of stored types share their memory.
         """
-        return self._in_tuple(self._made(arrays, "batch"))
+        return self.finish(self.format_batch(arrays))
+
+    def format_batch(self, arrays: Arrays) -> Formatted:
+        """Do the part of ``make_batch`` that any thread may do: all but the user's function."""
+        batch = self._format_columns(arrays, self.formatted, "batch")
+        return batch, self._by_datasets(arrays, self.others, None, {}, "batch") if self.others else None
+
+    def finish(self, formatted: Formatted) -> Any:
+        """Call the user's function, and make the tuple."""
+        return self._in_tuple(self._transformed(*formatted))
 
     def make_row(self, arrays: Arrays) -> Any:
         """Make a row of arrays of one row."""
         if self._format.transform is None:
-            return self._in_tuple(self._made(arrays, "row"))
-        return self._in_tuple({name: column[0] for name, column in self._made(arrays, "batch").items()})
+            others = self._by_datasets(arrays, self.others, None, {}, "row") if self.others else None
+            return self._in_tuple(self._transformed(self._format_columns(arrays, self.formatted, "row"), others))
+        batch = self._transformed(*self.format_batch(arrays))
+        return self._in_tuple({name: column[0] for name, column in batch.items()})
 
     def make_column(self, arrays: Arrays, name: str) -> Any:
         """Make the column of a table format (Arrow, pandas, polars)."""
@@ -78,14 +92,13 @@ class BatchMaker:
     def _in_tuple(self, batch: Any) -> Any:
         return batch if self._tuple is None else tuple(batch[name] for name in self._tuple)
 
-    def _made(self, arrays: Arrays, query: str) -> Any:
-        batch = self._format_columns(arrays, self.formatted, query)
+    def _transformed(self, batch: Any, others: Mapping[str, Any] | None) -> Any:
         if self._format.transform is not None:
             batch = self._format.transform(batch)
-        if self.others:
+        if others is not None:
             if not isinstance(batch, MutableMapping):
                 raise TypeError(f"output_all_columns=True needs a dict to add to, not {type(batch).__name__}")
-            batch.update(self._by_datasets(arrays, self.others, None, {}, query))
+            batch.update(others)
         return batch
 
     def _format_columns(self, arrays: Arrays, names: list[str], query: str) -> Any:

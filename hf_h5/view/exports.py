@@ -15,11 +15,11 @@ from datasets.arrow_writer import ArrowWriter
 from datasets.iterable_dataset import ArrowExamplesIterable
 from filelock import FileLock
 
-from .assemble.arrow_formats import has_dataset_method
-from .errors import OptionError
-from .registry import make_key
-from .sampling import shard_rows
-from .view_state import ViewState
+from ..assemble.arrow_formats import has_dataset_method
+from ..errors import OptionError
+from ..registry import make_key
+from ..splitting import shard_rows
+from .state import ViewState
 
 __all__ = ["ExportMethods"]
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Self
 
-from .assemble.arrow_formats import check_format, format_name
-from .assemble.formats import Format
-from .view_state import Transform, ViewState
+from ..assemble.arrow_formats import check_format, format_name
+from ..assemble.formats import Format
+from .state import Transform, ViewState
 
 __all__ = ["ColumnMethods"]
 

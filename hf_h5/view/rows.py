@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from .assemble.arrow_formats import is_label, progress_bar, stratified_rows
-from .assemble.batches import BatchMaker
-from .read.plan import as_rows
-from .sampling import Size, draw_generator, shard_rows, split_sizes
-from .view_state import ViewState
+from ..assemble.arrow_formats import is_label, progress_bar, stratified_rows
+from ..assemble.batches import BatchMaker
+from ..read.plan import as_rows
+from ..splitting import Size, draw_generator, shard_rows, split_sizes
+from .state import ViewState
 
 __all__ = ["RowMethods"]
 

@@ -9,13 +9,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from .assemble.batches import BatchMaker
-from .assemble.formats import Format
-from .assemble.shown import Shown
-from .describe.schema import Table
-from .errors import ColumnError, RowError, closest_names
-from .read.plan import Rows, as_rows
-from .read.rows import RowSource
+from ..assemble.batches import BatchMaker
+from ..assemble.formats import Format
+from ..assemble.shown import Shown
+from ..describe.schema import Table
+from ..errors import ColumnError, RowError, closest_names
+from ..read.plan import Rows, as_rows
+from ..read.rows import RowSource
 
 __all__ = ["ViewState"]
 
@@ -43,6 +43,7 @@ class ViewState:
     _warned: set[str]
     _in_memory: bool
     _split: str | None
+    _threads: int | None
     _description: str
 
     def _copy(self, **changes: Any) -> Self:

@@ -8,25 +8,26 @@ from typing import Any
 
 import numpy as np
 
-from .assemble.arrow_formats import TABLE_FORMATS, make_info
-from .assemble.formats import Format
-from .assemble.shown import Shown, show_table
-from .collate import Rows
-from .describe.options import make_options
-from .describe.wording import bytes_text, layout_text
-from .opening import DEFAULT_CACHE, open_tables
-from .read.cache import CacheInfo
-from .read.plan import Rows as RowNumbers
-from .read.rows import RowSource
-from .view_column import ViewColumn
-from .view_columns import ColumnMethods
-from .view_exports import ExportMethods
-from .view_rows import RowMethods
+from ..assemble.arrow_formats import TABLE_FORMATS, make_info
+from ..assemble.formats import Format
+from ..assemble.shown import Shown, show_table
+from ..collate import Rows
+from ..describe.options import make_options
+from ..describe.wording import bytes_text, layout_text
+from ..opening import DEFAULT_CACHE, open_tables
+from ..read.cache import CacheInfo
+from ..read.plan import Rows as RowNumbers
+from ..read.rows import RowSource
+from .column import ViewColumn
+from .columns import ColumnMethods
+from .exports import ExportMethods
+from .loading import LoadingMethods
+from .rows import RowMethods
 
 __all__ = ["H5TorchView", "ViewColumn"]
 
 
-class H5TorchView(ColumnMethods, RowMethods, ExportMethods):
+class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
     """A lazy view of a table in HDF5 files: nothing is copied, rows are read when asked for.
 
     Parameters
@@ -62,7 +63,7 @@ class H5TorchView(ColumnMethods, RowMethods, ExportMethods):
         chosen = opened.options
         shown = show_table(opened.reader.schema, nested=chosen.nested, given=chosen.features, join_complex=complex)
         self._begin(opened.reader, shown, opened.rows, split)
-        self._change(description=opened.description, in_memory=opened.was_open)
+        self._change(description=opened.description, in_memory=opened.was_open, threads=chosen.threads)
 
     def _begin(self, source: RowSource, shown: Shown, rows: RowNumbers, split: str | None) -> None:
         """Show all rows of a source in the default format."""
@@ -76,6 +77,7 @@ class H5TorchView(ColumnMethods, RowMethods, ExportMethods):
             warned=set(),
             description="",
             in_memory=False,
+            threads=None,
         )
 
     @property

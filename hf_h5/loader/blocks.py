@@ -1,0 +1,224 @@
+"""Rows that are read together and handed out over several batches: each chunk is decoded once, into a block."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..describe.schema import Column
+from ..read.plan import Places, as_rows
+from ..read.rows import RowSource
+from ..sampling import Dealt, EpochOrder, Steps
+from .memory import Memory
+
+__all__ = ["Block", "BlockReader", "Planned", "plan_batches", "plan_blocks"]
+
+Numbers = NDArray[np.int64]
+Arrays = dict[str, NDArray[Any]]
+
+# Chunks are read in tasks of at least this size: a task costs some 50 µs.
+_TASK_BYTES = 512 << 10
+
+
+@dataclass(eq=False)
+class Block:
+    """Rows of the source, each once, in ascending order; ``arrays`` hold them once ``fills`` are done.
+
+    ``users`` are the batches that take rows from it.
+    """
+
+    number: int
+    rows: Numbers
+    fills: list[Future[Any]] = field(default_factory=list)
+    users: list[Future[Any]] = field(default_factory=list)
+    arrays: Arrays = field(default_factory=dict)
+    masks: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Planned(NamedTuple):
+    """One batch of a rank: its step, and either rows of the source, or which rows of which blocks."""
+
+    step: int
+    rows: Numbers
+    parts: tuple[tuple[Block, Places], ...] = ()
+
+
+def plan_batches(dealt: Iterator[Dealt], rank: int, rows: range | Numbers) -> Iterator[Planned]:
+    """The batches of a rank, as rows of the source that are read for each batch."""
+    for each in dealt:
+        yield Planned(each.step, _source_rows(rows, each.rows[each.ranks == rank]))
+
+
+def plan_blocks(
+    dealt: Iterator[Dealt],
+    rank: int,
+    rows: range | Numbers,
+    order: EpochOrder,
+    steps: Steps,
+    windows_per_block: int,
+) -> Iterator[Planned]:
+    """The batches of a rank, as rows of blocks; a block holds what the rank gets of some windows.
+
+    Parameters
+    ----------
+    windows_per_block
+        So many that a block of one of many ranks is about as large as a window.
+    """
+    ends = np.append(order.window_starts[windows_per_block:-1:windows_per_block], order.n_rows)
+    waiting: deque[_Waiting] = deque()
+    made: dict[int, _Made] = {}
+    for each in dealt:
+        mine = each.ranks == rank
+        waiting.append(
+            _Waiting(each.step, _source_rows(rows, each.rows[mine]), each.windows[mine] // windows_per_block)
+        )
+        complete = int(np.searchsorted(ends, steps.bounds(each.step)[1], side="right"))
+        yield from _ready(waiting, made, complete)
+    yield from _ready(waiting, made, len(ends))
+
+
+class _Waiting(NamedTuple):
+    """A batch whose last rows' block may still get more rows."""
+
+    step: int
+    rows: Numbers
+    blocks: Numbers
+
+
+class _Made:
+    """A block, and where in it the rows are that its batches take, in order."""
+
+    def __init__(self, number: int, rows: Numbers) -> None:
+        found, self._places = np.unique(rows, return_inverse=True)
+        self.block = Block(number, found)
+        self._taken = 0
+
+    def take(self, count: int) -> tuple[Block, Places]:
+        places = as_rows(self._places[self._taken : self._taken + count], len(self.block.rows))
+        self._taken += count
+        return self.block, slice(places.start, places.stop) if isinstance(places, range) else places
+
+
+def _ready(waiting: deque[_Waiting], made: dict[int, _Made], complete: int) -> Iterator[Planned]:
+    """Yield the batches of which all blocks below ``complete`` are; those that wait hold all rows of their blocks."""
+    while waiting and (not len(waiting[0].blocks) or waiting[0].blocks[-1] < complete):
+        step, rows, blocks = waiting[0]
+        numbers, counts = np.unique(blocks, return_counts=True)
+        for number in numbers.tolist():
+            if number not in made:
+                made[number] = _Made(number, np.concatenate([each.rows[each.blocks == number] for each in waiting]))
+        parts = tuple(made[number].take(count) for number, count in zip(numbers.tolist(), counts.tolist(), strict=True))
+        for number in [number for number in made if number < numbers[-1]]:
+            del made[number]
+        waiting.popleft()
+        yield Planned(step, rows, parts)
+
+
+class BlockReader:
+    """Reads blocks and makes batches of their rows; each method is called by many threads.
+
+    Parameters
+    ----------
+    source
+        Where the rows come from.
+    names
+        The columns that are read.
+    memory
+        Where the arrays of batches and blocks come from.
+    """
+
+    def __init__(self, source: RowSource, names: Sequence[str], memory: Memory) -> None:
+        self._source, self._names, self._memory = source, list(names), memory
+        columns = [(name, source.schema.columns[name]) for name in self._names]
+        self._shapes: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {
+            name: ((), np.dtype(object)) if column.is_ragged else (_sizes(column), column.dtype)
+            for name, column in columns
+        }
+        self._fixed = [name for name, (_, dtype) in self._shapes.items() if dtype.kind != "O"]
+        row_bytes = {name: column.row_bytes for name, column in columns}
+        self._row_bytes = max(1, sum(row_bytes.values()))
+        self._boundaries = source.row_groups()
+
+    def tasks(self, block: Block) -> list[slice]:
+        """Parts of a block that are worth a thread each: the rows of a chunk, or of some small ones."""
+        groups = np.searchsorted(self._boundaries, block.rows, side="right")
+        firsts = np.flatnonzero(np.diff(groups, prepend=-1))
+        # The first group of each run of about _TASK_BYTES begins a task.
+        task = firsts * self._row_bytes // _TASK_BYTES
+        starts = firsts[np.flatnonzero(np.diff(task, prepend=-1))].tolist()
+        return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(block.rows)], strict=True)]
+
+    def fill(self, block: Block, part: slice) -> None:
+        """Read a part of a block."""
+        with block.lock:
+            if not block.arrays:
+                block.arrays = self._arrays(len(block.rows), self._names)
+        rows = as_rows(block.rows[part], len(self._source))
+        out = {name: block.arrays[name][part] for name in self._fixed}
+        for name, values in self._source.read(rows, self._names, out).items():
+            if name not in out:
+                block.arrays[name][part] = values
+            elif isinstance(values, np.ma.MaskedArray):
+                with block.lock:
+                    mask = block.masks.setdefault(name, np.zeros(len(block.rows), bool))
+                mask[part] = np.ma.getmaskarray(values).reshape(len(values), -1).all(axis=1)
+
+    def gather(self, planned: Planned) -> Arrays:
+        """Make the arrays of a batch, which are the caller's; waits for the blocks that it needs."""
+        if not planned.parts:
+            out = self._arrays(len(planned.rows), self._fixed)
+            return self._source.read(as_rows(planned.rows, len(self._source)), self._names, out)
+        for block, _ in planned.parts:
+            for future in block.fills:
+                future.result()
+        out = self._arrays(len(planned.rows), self._names)
+        masks: dict[str, NDArray[np.bool_]] = {}
+        start = 0
+        for block, places in planned.parts:
+            count = places.stop - places.start if isinstance(places, slice) else len(places)
+            here = slice(start, start + count)
+            for name, target in out.items():
+                _copy(block.arrays[name], places, target[here])
+            for name, mask in block.masks.items():
+                masks.setdefault(name, np.zeros(len(planned.rows), bool))[here] = mask[places]
+            start += count
+        return {name: _masked(values, masks.get(name)) for name, values in out.items()}
+
+    def _arrays(self, n_rows: int, names: Sequence[str]) -> Arrays:
+        """Memory for some rows of some columns."""
+        arrays = {}
+        for name in names:
+            shape, dtype = self._shapes[name]
+            whole = (n_rows, *shape)
+            arrays[name] = np.empty(whole, dtype) if dtype.kind == "O" else self._memory.take(whole, dtype)
+        return arrays
+
+
+def _sizes(column: Column) -> tuple[int, ...]:
+    return tuple(size for size in column.row_shape if size is not None)
+
+
+def _copy(source: NDArray[Any], places: Places, target: NDArray[Any]) -> None:
+    if isinstance(places, slice):
+        target[...] = source[places]
+    else:
+        # mode="clip" keeps numpy from buffering its output.
+        np.take(source, places, axis=0, out=target, mode="clip")
+
+
+def _masked(values: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[Any]:
+    if mask is None or not mask.any():
+        return values
+    return np.ma.MaskedArray(values, np.broadcast_to(mask.reshape(-1, *(1,) * (values.ndim - 1)), values.shape))
+
+
+def _source_rows(rows: range | Numbers, positions: Numbers) -> Numbers:
+    return positions + rows.start if isinstance(rows, range) else rows[positions]

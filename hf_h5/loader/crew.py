@@ -1,0 +1,73 @@
+"""Threads that work on what is needed first."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+__all__ = ["Crew"]
+
+Urgency = tuple[int, int]
+
+
+class Crew:
+    """Threads that take the most urgent task first; ``close`` ends them all.
+
+    A task may wait for more urgent ones that were submitted before it: some thread has begun these already.
+
+    Parameters
+    ----------
+    n_threads
+        How many threads there are.
+    """
+
+    def __init__(self, n_threads: int) -> None:
+        self._tasks: list[tuple[Urgency, int, Future[Any], Callable[[], Any]]] = []
+        self._turns = itertools.count()
+        self._changed = threading.Condition()
+        self._closed = False
+        # Daemons, so that a program may end in the middle of an epoch.
+        self._threads = [
+            threading.Thread(target=self._work, name="hf_h5-loader", daemon=True) for _ in range(n_threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, urgency: Urgency, work: Callable[[], Any]) -> Future[Any]:
+        """Have a task done; smaller is more urgent, and of equals the one submitted first."""
+        future: Future[Any] = Future()
+        with self._changed:
+            heapq.heappush(self._tasks, (urgency, next(self._turns), future, work))
+            self._changed.notify()
+        return future
+
+    def close(self) -> None:
+        """Begin no further task, and return when all threads have ended."""
+        with self._changed:
+            self._closed = True
+            tasks, self._tasks = self._tasks, []
+            self._changed.notify_all()
+        for _, _, future, _ in tasks:
+            future.cancel()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._tasks and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    return
+                _, _, future, work = heapq.heappop(self._tasks)
+            future.set_running_or_notify_cancel()
+            try:
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001  # whatever it is, the one who waits gets it
+                future.set_exception(error)
+            # Not held while waiting: what a task has made belongs to the one who takes it.
+            del future, work

@@ -1,0 +1,179 @@
+"""What a loader and a sampler share: settings, epochs, and a state that counts global rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from ..errors import OptionError
+from ..sampling import EpochOrder, Steps, make_order
+from .layout import LoaderReport, find_layout, make_report
+
+if TYPE_CHECKING:
+    from ..view.state import ViewState
+
+__all__ = ["Passes", "Place", "Settings", "find_rank"]
+
+STATE_VERSION = 1
+_AT_LEAST = {"batch_size": 1, "seed": 0, "prefetch": 1, "world_size": 1, "shuffle_bytes": 1}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked of a loader or sampler; see ``H5TorchView.loader``."""
+
+    batch_size: int
+    shuffle: bool
+    seed: int
+    drop_last: bool
+    rank: int
+    world_size: int
+    shuffle_bytes: int
+    exact: bool
+    prefetch: int = 1
+    pin_memory: bool = False
+    device: Any = None
+
+    def __post_init__(self) -> None:
+        for name, least in _AT_LEAST.items():
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+                raise OptionError(f"{name}={value!r} is not an integer from {least} on")
+        if not 0 <= self.rank < self.world_size:
+            raise OptionError(f"rank={self.rank} is not a rank of {self.world_size}")
+        if self.exact and not self.shuffle:
+            raise OptionError("exact=True is a way to shuffle: pass shuffle=True too")
+
+
+def find_rank(rank: int | None, world_size: int | None) -> tuple[int, int]:
+    """The rank and number of ranks: those given, those of an initialized ``torch.distributed``, or 0 of 1."""
+    if (rank is None) != (world_size is None):
+        raise OptionError("rank= and world_size= belong together: pass both or none")
+    if rank is not None and world_size is not None:
+        return rank, world_size
+    distributed = torch.distributed
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
+
+
+class Place(NamedTuple):
+    """A place in the epochs: ``row`` global rows of one have been given; steps are counted from ``origin``."""
+
+    epoch: int
+    row: int = 0
+    origin: int = 0
+
+
+class Passes:
+    """Epoch after epoch over the rows of a view; each pass is the next one, unless ``set_epoch`` says which.
+
+    Parameters
+    ----------
+    view
+        The rows and columns.
+    settings
+        What was asked for.
+    """
+
+    def __init__(self, view: ViewState, settings: Settings) -> None:
+        # A copy: set_format on the view does not change what a pass gives in its middle.
+        self._view, self._settings = view._copy(), settings
+        self._layout = find_layout(self._view, settings.shuffle_bytes)
+        self._place = Place(0)
+        self._was_set = True
+        len(self)  # refuses rows that cannot be shared among the ranks
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is under way, or that the next pass will be."""
+        return self._place.epoch
+
+    def __len__(self) -> int:
+        """Number of batches of a whole epoch."""
+        return len(self._steps(0))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next pass be this epoch, from its start."""
+        self._place, self._was_set = Place(epoch), True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the last batch ended, as a global row: any rank's state resumes all ranks, however many there are."""
+        return {
+            "version": STATE_VERSION,
+            **self._place._asdict(),
+            "step_rows": self._steps(0).step_rows,
+            "order": self._order_facts(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Let the next pass go on where a state was taken.
+
+        Raises
+        ------
+        OptionError
+            If the rows, or the order in which they come, are others.
+        """
+        if state.get("version") != STATE_VERSION:
+            raise OptionError(f"this is no state of this version of the package: version {state.get('version')!r}")
+        mine, theirs = self._order_facts(), state["order"]
+        for name, value in mine.items():
+            if value != theirs.get(name):
+                raise OptionError(
+                    f"the state was taken with {name}={theirs.get(name)!r}, and here is {name}={value!r}",
+                    hint="rows would be lost or repeated: use the same rows, shuffle, seed and shuffle_bytes",
+                )
+        place = Place(state["epoch"], state["row"], state["origin"])
+        if state["step_rows"] != self._steps(0).step_rows:
+            # Other steps: they begin here.
+            place = place._replace(origin=place.row)
+        steps = self._steps(place.origin)
+        self._place = Place(place.epoch + 1) if steps.step_at(place.row) >= len(steps) else place
+        self._was_set = True
+
+    def report(self) -> LoaderReport:
+        """How well the rows are shuffled, and how often chunks are decoded for it over all ranks."""
+        return make_report(self._order(self._place.epoch), self._steps(0), self._layout, exact=self._settings.exact)
+
+    def _begin_pass(self) -> Place:
+        """Where the pass that now begins starts."""
+        if not self._was_set:
+            self._place = Place(self._place.epoch + 1)
+        self._was_set = False
+        return self._place
+
+    def _order(self, epoch: int) -> EpochOrder:
+        chosen, layout = self._settings, self._layout
+        return make_order(
+            layout.groups,
+            shuffle=chosen.shuffle,
+            exact=chosen.exact,
+            seed=chosen.seed,
+            epoch=epoch,
+            window_rows=layout.window_rows,
+        )
+
+    def _steps(self, origin: int) -> Steps:
+        chosen = self._settings
+        n_rows = self._layout.groups.n_rows
+        return Steps(n_rows, chosen.batch_size, chosen.world_size, chosen.drop_last, origin)
+
+    def _order_facts(self) -> dict[str, Any]:
+        """What the order of an epoch follows from, besides its number."""
+        groups = self._layout.groups
+        digest = hashlib.sha256(np.ascontiguousarray(groups.starts).data)
+        if groups.members is not None:
+            digest.update(np.ascontiguousarray(groups.members).data)
+        shuffled = {"seed": self._settings.seed, "window_rows": self._layout.window_rows}
+        return {
+            "n_rows": groups.n_rows,
+            "shuffle": self._settings.shuffle,
+            "exact": self._settings.exact,
+            **(shuffled if self._settings.shuffle else {}),
+            "rows": digest.hexdigest()[:16],
+        }

@@ -1,0 +1,96 @@
+"""Ways to train from a view: batches made by threads, and the same order for a DataLoader."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import OptionError
+from ..loader import BatchSampler, Loader, RowSampler
+from ..loader.passes import Settings, find_rank
+from ..opening import count_bytes
+from .state import ViewState
+
+__all__ = ["LoadingMethods"]
+
+DEFAULT_SHUFFLE = "64MB"
+
+
+class LoadingMethods(ViewState):
+    """Loaders and samplers."""
+
+    def loader(
+        self,
+        batch_size: int = 1,
+        shuffle: bool = False,
+        *,
+        seed: int = 0,
+        prefetch: int = 4,
+        drop_last: bool = False,
+        rank: int | None = None,
+        world_size: int | None = None,
+        shuffle_bytes: int | str = DEFAULT_SHUFFLE,
+        exact: bool = False,
+        pin_memory: bool = False,
+        device: Any = None,
+    ) -> Loader:
+        """An iterable of batches in the view's format, made ahead by threads, without worker processes.
+
+        Parameters
+        ----------
+        batch_size
+            Rows of a batch, on each rank.
+        shuffle
+            Whether to mix the rows: chunks in random order, then rows inside a window of ``shuffle_bytes``.
+        seed
+            The order of an epoch is a function of this and the epoch's number alone.
+        prefetch
+            Batches that are made ahead.
+        drop_last
+            Whether to leave out a last step of fewer rows; if not, it is shared out evenly among the ranks.
+        rank, world_size
+            Which part of each global step; those of ``torch.distributed`` where it is initialized.
+        shuffle_bytes
+            Bound of the memory for rows that are mixed.
+        exact
+            Whether to shuffle by a uniform permutation; each batch then decodes what its rows lie in.
+        pin_memory, device
+            Where the tensors of a batch shall be.
+
+        Returns
+        -------
+        Loader
+            ``len``, ``iter``, ``set_epoch``, ``state_dict``, ``load_state_dict``, ``report``. Each pass is the next
+            epoch. A function given to ``with_transform`` is called in the thread that asks for the batch.
+
+        Raises
+        ------
+        OptionError
+            If an argument makes no sense, or there are fewer rows than ranks.
+        """
+        place = find_rank(rank, world_size)
+        window = count_bytes(shuffle_bytes, "shuffle_bytes")
+        chosen = (batch_size, shuffle, seed, drop_last, *place, window, exact, prefetch, pin_memory, device)
+        return Loader(self, Settings(*chosen))
+
+    def sampler(
+        self,
+        batch_size: int | None = None,
+        shuffle: bool = True,
+        *,
+        seed: int = 0,
+        drop_last: bool = False,
+        rank: int | None = None,
+        world_size: int | None = None,
+        shuffle_bytes: int | str = DEFAULT_SHUFFLE,
+        exact: bool = False,
+    ) -> RowSampler | BatchSampler:
+        """The order of ``loader`` for a DataLoader over this view.
+
+        With ``batch_size`` it is a ``batch_sampler``; without, a ``sampler``. The arguments are those of ``loader``.
+        """
+        place = find_rank(rank, world_size)
+        window = count_bytes(shuffle_bytes, "shuffle_bytes")
+        if batch_size is None and place[1] > 1:
+            raise OptionError("over several ranks a sampler deals batches", hint="pass batch_size=")
+        chosen = (batch_size or 1, shuffle, seed, drop_last, *place, window, exact)
+        return (RowSampler if batch_size is None else BatchSampler)(self, Settings(*chosen))
