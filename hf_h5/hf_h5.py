@@ -95,6 +95,8 @@ class H5Builder(datasets.ArrowBasedBuilder):
             raise MissingFileError(
                 "no file was found", hint="pass data_files= a path or a pattern; check private repositories' tokens"
             )
+        # By default datasets takes what it downloaded once from a URL for what is there now.
+        dl_manager.download_config.use_etag = True
         paths = {split: dl_manager.download(list(files)) for split, files in data_files.items()}
         options = self.config.options()
         _sweep(self._output_dir)
