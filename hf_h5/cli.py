@@ -147,7 +147,7 @@ def _add_describe(commands: Any) -> None:
 def _add_convert(commands: Any) -> None:
     parser = commands.add_parser(
         "convert",
-        help="write HDF5 files as Parquet, shard by shard; goes on where it stopped",
+        help="write HDF5 as Parquet; goes on where it stopped",
         description="Convert HDF5 files to a folder of Parquet shards per split, which datasets.load_dataset reads. "
         "Run again after an interruption, it keeps the shards that are finished.",
     )

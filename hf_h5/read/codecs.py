@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DamagedFileError
+from . import standard_codecs
 from .blosc import unpack_blosc, unpack_blosc2
 from .scratch import borrow_scratch
 from .shuffles import BITSHUFFLE_LZ4, BITSHUFFLE_NONE, BITSHUFFLE_ZSTD, HEADROOM, Stored, bitunshuffle, unshuffle
@@ -138,7 +139,7 @@ def _wheel() -> ModuleType:
     try:
         return importlib.import_module("imagecodecs")
     except ImportError:
-        return importlib.import_module(".standard_codecs", __package__)
+        return standard_codecs
 
 
 def why_not_decodable(filters: tuple[FilterStep, ...], chunk_nbytes: int) -> str | None:
