@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
@@ -18,6 +19,7 @@ from ..opening import DEFAULT_CACHE, open_tables
 from ..read.cache import CacheInfo
 from ..read.plan import Rows as RowNumbers
 from ..read.rows import RowSource
+from ..recipes import load_recipe
 from .column import ViewColumn
 from .columns import ColumnMethods
 from .exports import ExportMethods
@@ -40,6 +42,8 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
         Bound of the decoded chunks that are kept, over all files and columns: a number, or a text such as ``"256MB"``.
     complex
         Whether the halves ``x/real`` and ``x/imag`` of complex numbers are one column ``x`` of complex numbers.
+    recipe
+        A loading script of yours, whose options are used where none are given here.
     **options
         ``columns``, ``table``, ``layout`` and so on; see the reference page of the options.
 
@@ -57,8 +61,11 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
         split: str | None = None,
         cache_bytes: int | str = DEFAULT_CACHE,
         complex: bool = False,
+        recipe: str | os.PathLike[str] | None = None,
         **options: Any,
     ) -> None:
+        if recipe is not None:
+            options = {**load_recipe(recipe).options, **options}
         opened = open_tables(files, split, make_options(**options), cache_bytes)
         chosen = opened.options
         shown = show_table(opened.reader.schema, nested=chosen.nested, given=chosen.features, join_complex=complex)
