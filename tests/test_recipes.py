@@ -50,7 +50,7 @@ def test_the_caller_has_the_last_word(tmp_path: Path) -> None:
 def test_the_view_reads_by_the_recipe_what_the_builder_reads(tmp_path: Path) -> None:
     file, recipe = str(write_digits(tmp_path / "a.h5")), script(tmp_path, GOOD)
     loaded = hf_h5.load_dataset(recipe, data_files=file, split="train")
-    with hf_h5.H5TorchView(file, **load_recipe(recipe).options).with_format(None) as view:
+    with hf_h5.H5TorchView(file, recipe=recipe).with_format(None) as view:
         assert view.features == loaded.features
         assert view[:] == loaded[:]
 

@@ -81,6 +81,16 @@ def test_datasets_itself_runs_the_script(tmp_path: Path, family: Family) -> None
     assert {split: part[:] for split, part in other.items()} == {split: part[:] for split, part in here.items()}
 
 
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda each: each.__name__)
+def test_the_view_reads_the_same_rows_by_the_script(tmp_path: Path, family: Family) -> None:
+    pytest.importorskip("torch")
+    loaded = load(family, tmp_path)
+    for split, part in loaded.items():
+        with hf_h5.H5TorchView(family(tmp_path), split=split, recipe=script_of(family)).with_format(None) as view:
+            assert view.features == part.features
+            assert view[:] == part[:]
+
+
 def test_pictures_have_the_class_names_of_their_file(tmp_path: Path) -> None:
     loaded = load(families.image_classification, tmp_path, split="train")
     assert loaded.features["labels"] == datasets.ClassLabel(names=["cat", "dog", "owl"])
