@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from .plan import Places
 
-__all__ = ["as_cells", "as_row_array", "copy_rows", "gather_rows", "join_runs"]
+__all__ = ["LARGE_ROW", "as_cells", "as_row_array", "copy_rows", "gather_rows", "join_runs"]
 
 Bytes = NDArray[np.uint8]
 
-_LARGE_ROW = 64 << 10
+LARGE_ROW = 64 << 10
 """From here on a Python loop that copies row by row is as fast as a gather in C."""
 
 _BLOCK_BYTES = 256 << 10
@@ -28,7 +28,7 @@ def as_row_array(buffer: Bytes, row_nbytes: int) -> NDArray[Any]:
 
     Opaque items make indexing by arrays a plain copy of bytes, whatever the type of the row.
     """
-    if row_nbytes < _LARGE_ROW:
+    if row_nbytes < LARGE_ROW:
         return buffer.view(np.dtype((np.void, row_nbytes)))
     return buffer.reshape(-1, row_nbytes)
 
@@ -67,7 +67,7 @@ def gather_rows(
     target = as_row_array(out, row_nbytes)
     if isinstance(places, slice):
         target, places = target[places], None
-    if row_nbytes >= _LARGE_ROW:
+    if row_nbytes >= LARGE_ROW:
         for place, address in zip(range(len(addresses)) if places is None else places, addresses.tolist(), strict=True):
             target[place] = mapped[address : address + row_nbytes]
         return

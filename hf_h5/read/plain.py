@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DamagedFileError
-from .gather import as_cells, gather_rows, join_runs
+from .gather import LARGE_ROW, as_cells, gather_rows, join_runs
 from .plan import Places, Rows, batch_ranges, plan_ranges
 from .source import Source
 from .storage import UNALLOCATED, StorageIndex
@@ -174,7 +174,9 @@ class PlainRows:
             target = places[part] if not isinstance(places, slice) else part
             gather_rows(mapped, addresses[part], row_nbytes, out, target)
 
-        run_tasks(self._parts(len(addresses), row_nbytes), gather, pool, self.threads)
+        # numpy keeps the GIL while it gathers small rows, so that a second thread would only get in the way.
+        parts = self._parts(len(addresses), row_nbytes) if row_nbytes >= LARGE_ROW else [slice(0, len(addresses))]
+        run_tasks(parts, gather, pool, self.threads)
 
     def _fetch(self, places: Places, addresses: Numbers, out: Bytes) -> None:
         """Read scattered rows of a file that is not mapped, joined to ranges."""

@@ -22,7 +22,7 @@ def test_rows_are_gathered_from_any_byte(row_nbytes, addresses, block_bytes):
 
 @pytest.mark.parametrize("large_row", [1, 1 << 16])
 def test_rows_are_gathered_to_any_place(monkeypatch, large_row):
-    monkeypatch.setattr(gather, "_LARGE_ROW", large_row)
+    monkeypatch.setattr(gather, "LARGE_ROW", large_row)
     out = np.zeros(50, np.uint8)
     gather_rows(BUFFER, np.array([7, 4000]), 10, out, np.array([3, 1]))
     assert out[30:40].tobytes() == BUFFER[7:17].tobytes()
