@@ -54,6 +54,7 @@ class PlainRows:
         self.index = index
         self.source = source
         self.threads = threads
+        self._row_nbytes = index.row_nbytes
         self._is_complete = bool(allocated.all())
         self._end = int(index.offsets.max()) + index.chunk_nbytes if allocated.any() else 0
 
@@ -72,7 +73,7 @@ class PlainRows:
             return
         places, addresses = self._locate(wanted, out)
         if mapped is not None:
-            self._gather(mapped, self.index.row_nbytes, places, addresses, out, pool)
+            self._gather(mapped, self._row_nbytes, places, addresses, out, pool)
         else:
             self._fetch(places, addresses, out)
 
@@ -81,7 +82,7 @@ class PlainRows:
 
         It counts where a table has many columns, each of which is read by itself.
         """
-        chunk_rows, row_nbytes = self.index.chunk_rows, self.index.row_nbytes
+        chunk_rows, row_nbytes = self.index.chunk_rows, self._row_nbytes
         chunks = range(wanted.start // chunk_rows, -(-wanted.stop // chunk_rows))
         if len(chunks) > _FEW_CHUNKS or out.nbytes >= _PART_BYTES or self.source.answers_at_once:
             return False
@@ -102,7 +103,7 @@ class PlainRows:
 
     def _find_runs(self, wanted: range) -> tuple[Numbers, Numbers]:
         """Return first byte and length of the wanted rows in each chunk; the byte is negative if it is absent."""
-        chunk_rows, row_nbytes = self.index.chunk_rows, self.index.row_nbytes
+        chunk_rows, row_nbytes = self.index.chunk_rows, self._row_nbytes
         chunks = np.arange(wanted.start // chunk_rows, -(-wanted.stop // chunk_rows))
         firsts = np.maximum(chunks * chunk_rows, wanted.start)
         counts = np.minimum((chunks + 1) * chunk_rows, wanted.stop) - firsts
@@ -143,8 +144,8 @@ class PlainRows:
             run_tasks(parts, lambda part: self.source.read_into(*part), pool, self.threads)
 
     def _take(self, mapped: Bytes, rows: Numbers, out: Bytes, pool: Executor | None) -> None:
-        """Gather rows of a contiguous dataset."""
-        row_nbytes = self.index.row_nbytes
+        """Gather rows of a contiguous dataset; `numpy.take` lets go of the GIL."""
+        row_nbytes = self._row_nbytes
         begin = int(self.index.offsets[0])
         stored = mapped[begin : begin + self.index.n_rows * row_nbytes].reshape(-1, row_nbytes)
         target = out.reshape(-1, row_nbytes)
@@ -158,7 +159,7 @@ class PlainRows:
         """Return where the allocated rows go and where they begin; fill in the others."""
         chunks = rows // self.index.chunk_rows
         offsets = self.index.offsets[chunks]
-        addresses = offsets + (rows - chunks * self.index.chunk_rows) * self.index.row_nbytes
+        addresses = offsets + (rows - chunks * self.index.chunk_rows) * self._row_nbytes
         if self._is_complete:
             return slice(0, len(rows)), addresses
         absent = offsets < 0
@@ -180,7 +181,7 @@ class PlainRows:
 
     def _fetch(self, places: Places, addresses: Numbers, out: Bytes) -> None:
         """Read scattered rows of a file that is not mapped, joined to ranges."""
-        row_nbytes = self.index.row_nbytes
+        row_nbytes = self._row_nbytes
         where = np.arange(places.start, places.stop) if isinstance(places, slice) else places
         limits = {"gap_bytes": self.source.gap_bytes, "limit_bytes": self.source.limit_bytes}
         ranges = plan_ranges(addresses, np.full(len(addresses), row_nbytes), **limits)

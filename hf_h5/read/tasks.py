@@ -24,12 +24,13 @@ def run_tasks(tasks: Iterable[Task], work: Callable[[Task], None], pool: Executo
     threads
         How many threads may work, the calling one included.
     """
-    queue = deque(tasks)
-    n_helping = 0 if pool is None else min(threads, len(queue)) - 1
+    tasks = list(tasks)
+    n_helping = min(threads, len(tasks)) - 1
     if pool is None or n_helping < 1:
-        for task in queue:
+        for task in tasks:
             work(task)
         return
+    queue = deque(tasks)
 
     def drain() -> None:
         while queue:
