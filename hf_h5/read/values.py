@@ -90,11 +90,17 @@ def _objects(values: list[Any], shape: tuple[int, ...]) -> Values:
 def _texts(raw: Values, padding: str | None) -> Values:
     values = _trimmed(raw, padding)
     try:
-        return _objects(
-            [value if isinstance(value, str | None) else value.decode("utf-8") for value in values], raw.shape
-        )
+        return _objects(_decoded(values), raw.shape)
     except UnicodeDecodeError:
         return _find_bad_text(values)
+
+
+def _decoded(values: list[Any]) -> list[Any]:
+    """Strings of bytes; what is no bytes (a path, or None for a null reference) stays as it is."""
+    try:
+        return list(map(bytes.decode, values))
+    except TypeError:
+        return [value.decode() if isinstance(value, bytes) else value for value in values]
 
 
 def _trimmed(raw: Values, padding: str | None) -> list[Any]:
