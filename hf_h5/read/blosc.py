@@ -22,6 +22,11 @@ __all__ = ["unpack_blosc", "unpack_blosc2"]
 
 _CHUNK_HEADER = struct.Struct("<4B3i")
 _FRAME_MAGIC = b"\x9e\xa8b2frame\0"
+# Values of msgpack, each behind a byte for its type: bytes of the header, the frame, unpacked and stored; bytes of an
+# item and (behind those of a block) of a chunk.
+_FRAME_HEADER = struct.Struct(">11xixQ6xqxqxi6xi")
+_FRAME_TYPE = 26
+_MIN_FRAME_BYTES = 87
 _B2ND_KEY = b"\xa4b2nd\xd2"
 _CONTIGUOUS_FRAME = 0
 _ZEROS = 1
@@ -39,15 +44,13 @@ def unpack_blosc(codecs: ModuleType, raw: memoryview, out: NDArray[np.uint8]) ->
 
 def unpack_blosc2(codecs: ModuleType, raw: memoryview, out: NDArray[np.uint8]) -> int:
     """Unpack the only chunk of a Blosc2 frame, and bring its blocks into C order."""
-    if len(raw) < 87 or bytes(raw[:10]) != _FRAME_MAGIC:
+    if len(raw) < _MIN_FRAME_BYTES or bytes(raw[: len(_FRAME_MAGIC)]) != _FRAME_MAGIC:
         raise DamagedFileError("it is not a Blosc2 frame")
-    (header_bytes,) = struct.unpack_from(">i", raw, 11)
-    (frame_bytes,) = struct.unpack_from(">Q", raw, 16)
-    unpacked, stored = (struct.unpack_from(">q", raw, at)[0] for at in (30, 39))
-    itemsize, _, chunk_bytes = (struct.unpack_from(">i", raw, at)[0] for at in (48, 53, 58))
-    if frame_bytes > len(raw) or not 87 <= header_bytes <= frame_bytes or not 0 <= stored <= frame_bytes - header_bytes:
+    header_bytes, frame_bytes, unpacked, stored, itemsize, chunk_bytes = _FRAME_HEADER.unpack_from(raw)
+    is_sound = _MIN_FRAME_BYTES <= header_bytes <= frame_bytes <= len(raw)
+    if not is_sound or not 0 <= stored <= frame_bytes - header_bytes:
         raise DamagedFileError(f"its Blosc2 frame says {frame_bytes} bytes, but {len(raw)} are stored")
-    if raw[26] != _CONTIGUOUS_FRAME or unpacked > chunk_bytes or itemsize < 1:
+    if raw[_FRAME_TYPE] != _CONTIGUOUS_FRAME or unpacked > chunk_bytes or itemsize < 1:
         raise FilterError("its Blosc2 frame holds more than one chunk")
     blocked = _Blocked.find(raw[:header_bytes], itemsize)
     if out.nbytes != (unpacked if blocked is None else blocked.nbytes):

@@ -25,6 +25,8 @@ Bytes = NDArray[np.uint8]
 _ALONE_BYTES = 256 << 10
 """Less than this is unpacked by the calling thread alone: it takes about 50 µs for another to begin."""
 
+_LIBRARY_HINT = "route='h5py' reads it through the HDF5 library"
+
 
 class _Piece(NamedTuple):
     """The part of the wanted rows that one chunk holds.
@@ -173,7 +175,8 @@ class ChunkedRows:
         except (DamagedFileError, FilterError) as error:
             if error.file is not None:
                 raise
-            raise type(error)(f"{self._describe(piece.number)}: {error.problem}", hint=error.hint) from error
+            hint = _LIBRARY_HINT if isinstance(error, FilterError) else error.hint
+            raise type(error)(f"{self._describe(piece.number)}: {error.problem}", hint=hint) from error
 
     def _find_whole(self, piece: _Piece, batch: _Batch) -> Bytes | None:
         """Return the part of the batch that is the chunk as it is, if there is one."""

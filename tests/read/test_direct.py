@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hf_h5.errors import DamagedFileError, FileChangedError, RowError
+from hf_h5.errors import DamagedFileError, FileChangedError, FilterError, RowError
 from hf_h5.read.cache import ChunkCache
 from hf_h5.read.direct import DirectDataset
 from hf_h5.read.index import build_index
@@ -444,3 +444,17 @@ def test_workers_read_on_with_a_reader_that_was_used_before(tmp_path, way):
     direct.read_rows([1, 19])
     with ProcessPoolExecutor(1, mp_context=get_context(way)) as workers:
         assert same_bytes(workers.submit(direct.read_rows, [19, 3]).result(), expected[[19, 3]])
+
+
+def test_a_chunk_that_only_hdf5_understands_says_how_to_read_it(tmp_path):
+    values = np.arange(4000, dtype="<f8").reshape(2, 2000)
+    with h5py.File(tmp_path / "x.h5", "w") as opened:
+        dataset = opened.create_dataset("x", data=values, chunks=(1, 2000), **FILTERS["blosc2+zstd"])
+        mask, stored = dataset.id.read_direct_chunk((1, 0))
+        frame = bytearray(stored)
+        frame[26] = 1  # the type of frame that is spread over files
+        dataset.id.write_direct_chunk((1, 0), bytes(frame), mask)
+    direct, _ = open_direct_without_oracle(tmp_path / "x.h5")
+    assert same_bytes(direct.read_rows([0]), values[:1])
+    with pytest.raises(FilterError, match=r"rows 1 to 1.*x\.h5::/x\]\n  hint: route='h5py'"):
+        direct.read_rows([1])
