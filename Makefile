@@ -3,6 +3,7 @@
 #   make test     the tests, doctests included; ARGS="-k name" is handed to pytest
 #   make check    lint, types and tests
 #   make compat   a smoke suite on the oldest and newer versions of datasets, each in .venv-compat/VERSION
+#   make bench    reading side by side with h5py, a hand-written class and others; ARGS="-k gzip" runs a part
 # And: make lint, make types, make format, make clean; PYTHON=python3.12 chooses the interpreter of .venv.
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 COMPAT := 3.6.0 4.0.0 4.8.5 5.2.0
 COMPAT_TESTS := tests/compat/smoke.py tests/test_registry_extensions.py tests/test_nested.py tests/cache tests/loading_scripts
 
-.PHONY: demo test check compat lint types format clean
+.PHONY: demo test check compat lint types format clean bench
 .NOTPARALLEL:
 
 demo: $(INSTALLED)
@@ -35,6 +36,10 @@ compat: $(COMPAT:%=.venv-compat/%/.installed)
 	    echo "== datasets $$version"; \
 	    .venv-compat/$$version/bin/python -m pytest -q -n $(WORKERS) -W default $(COMPAT_TESTS) $(ARGS); \
 	done
+
+bench: $(INSTALLED)
+	$(PIP) -r tests/benchmarks/requirements.txt
+	$(BIN)/python -m pytest -c tests/benchmarks/pytest.ini tests/benchmarks $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
