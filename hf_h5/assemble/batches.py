@@ -52,7 +52,7 @@ class BatchMaker:
             formatted = [name for name in names if chosen.columns is None or name in chosen.columns]
             others = [name for name in names if name not in formatted] if chosen.all_columns else []
         self.formatted, self.others = formatted, others
-        self.read_names = shown.read_names(formatted + others)
+        self.read_names = tuple(shown.read_names(formatted + others))
         self._blocks = {name: shown.sources[name][0] for name in names if self._may_be_block(name)}
 
     def _may_be_block(self, name: str) -> bool:

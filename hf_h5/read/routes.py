@@ -78,7 +78,7 @@ class Routes:
 
         ``out`` is filled and returned where the values are numbers that need no decoding.
         """
-        found = self._dataset(file, path, column)
+        found = self.find(file, path, column)
         if isinstance(found, DirectDataset):
             pool = shared_pool(self._threads)
             if column.take == "whole":
@@ -92,7 +92,7 @@ class Routes:
 
     def describe(self, file: str, path: str, column: Column) -> str:
         """``"direct"``, or why the rows come through the HDF5 library."""
-        found = self._dataset(file, path, column)
+        found = self.find(file, path, column)
         return "direct" if isinstance(found, DirectDataset) else found
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ class Routes:
                 source.close()
             self._known.clear()
 
-    def _dataset(self, file: str, path: str, column: Column) -> DirectDataset | str:
+    def find(self, file: str, path: str, column: Column) -> DirectDataset | str:
         """The dataset as it is read directly, or why it is not."""
         key = (file, path)
         with self._lock:

@@ -34,6 +34,10 @@ class RowSource(Protocol):
         """Read rows in any order, repeats allowed: ``(n, *row_shape)`` per column, object arrays where ragged."""
         ...
 
+    def read_row(self, row: int, columns: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+        """Read one row as ``read`` does; both row and columns are there."""
+        ...
+
     def row_groups(self) -> NDArray[np.int64]:
         """``(k + 1,)`` boundaries of rows that are worth reading together (they share chunks)."""
         ...

@@ -160,7 +160,7 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
             raise self._out_of_range(key)
         row = int(self._rows[key])
         maker = self._maker
-        return maker.make_row(self._source.read(range(row, row + 1), maker.read_names))
+        return maker.make_row(self._source.read_row(row, maker.read_names))
 
     def _column(self, name: str) -> Any:
         """A column to index, or the whole column in formats where a column is a value of its own."""

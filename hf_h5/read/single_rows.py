@@ -1,0 +1,127 @@
+"""One row at a time, as a DataLoader without workers asks for them: numbers straight out of the mapped file.
+
+What is the same for every row is looked up once; a row of two columns then takes about 8 µs, a fourth of what a batch
+of one does.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..describe.elements import Number
+from ..describe.schema import Part, Table
+from .direct import DirectDataset
+from .routes import Routes
+from .source import Source
+
+__all__ = ["SingleRows"]
+
+# Plans that are kept: a table of many episodes has one for each of them.
+_MAX_PLANS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A column of numbers that lie one row after the other: where, how, and as what they are wanted."""
+
+    name: str
+    offset: int
+    row_nbytes: int
+    shape: tuple[int, ...]
+    stored: np.dtype[Any]
+    wanted: np.dtype[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The columns of one part that are read here, the file that holds them, and the columns that are not."""
+
+    source: Source | None
+    end: int
+    columns: tuple[_Stored, ...]
+    others: tuple[str, ...]
+
+
+class SingleRows:
+    """Reads single rows of a table; thread-safe.
+
+    Parameters
+    ----------
+    table, routes
+        Of the reader.
+    """
+
+    def __init__(self, table: Table, routes: Routes) -> None:
+        self._table, self._routes = table, routes
+        self._starts: list[int] = table.starts.tolist()
+        self._plans: dict[tuple[int, tuple[str, ...]], _Plan] = {}
+
+    def read(self, row: int, names: tuple[str, ...]) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+        """Read what lies plainly of a row.
+
+        Parameters
+        ----------
+        row
+            A row of the table; it was checked.
+
+        Returns
+        -------
+        tuple
+            Arrays of one row, by column, which are the caller's; and the names of the columns that are not among them.
+        """
+        number = 0 if len(self._starts) == 2 else bisect_right(self._starts, row) - 1
+        plan = self._plans.get((number, names))
+        if plan is None:
+            plan = self._make_plan(self._table.parts[number], names)
+            if len(self._plans) >= _MAX_PLANS:
+                self._plans.clear()
+            self._plans[number, names] = plan
+        if plan.source is None:
+            return {}, names
+        plan.source.check()
+        mapped = plan.source.view(0, plan.end)
+        if mapped is None:
+            return {}, names
+        local = row - self._starts[number]
+        found = {}
+        for each in plan.columns:
+            at = each.offset + local * each.row_nbytes
+            array: NDArray[Any] = np.ndarray(each.shape, each.stored, mapped, at)
+            found[each.name] = array.astype(each.wanted)
+        return found, plan.others
+
+    def _make_plan(self, part: Part, names: tuple[str, ...]) -> _Plan:
+        source, columns = None, []
+        for name in names:
+            dataset = self._plain_dataset(part, name)
+            if dataset is None or (source is not None and dataset.source is not source):
+                continue
+            source = dataset.source
+            index, wanted = dataset.index, self._table.columns[name]
+            shape = (1, *(size for size in wanted.row_shape if size is not None))
+            columns.append(
+                _Stored(name, int(index.offsets[0]), index.row_nbytes, shape, index.dtype.base, wanted.dtype)
+            )
+        end = max((each.offset + each.row_nbytes * part.n_rows for each in columns), default=0)
+        read_here = {each.name for each in columns}
+        return _Plan(source, end, tuple(columns), tuple(name for name in names if name not in read_here))
+
+    def _plain_dataset(self, part: Part, name: str) -> DirectDataset | None:
+        """The dataset of a column, if it is contiguous numbers in a local file."""
+        column, wanted = part.columns[name], self._table.columns[name]
+        is_number = isinstance(column.element, Number) and isinstance(wanted.element, Number)
+        if column.take != "rows" or column.fields or wanted.is_ragged or not is_number or wanted.feature is not None:
+            return None
+        if column.memory is None or column.memory.base.kind not in "iuf" or 0 in wanted.row_shape:
+            return None
+        if column.memory.base.newbyteorder("=") != wanted.dtype:
+            return None
+        found = self._routes.find(part.file_of(column), part.path_of(column), column)
+        if not isinstance(found, DirectDataset) or found.index.kind != "contiguous" or found.source.answers_at_once:
+            return None
+        return found if len(found.index.offsets) == 1 and found.index.offsets[0] >= 0 else None

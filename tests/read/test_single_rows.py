@@ -1,0 +1,62 @@
+"""A row read alone is the row read in a batch, however the columns lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import hf_h5
+from hf_h5.errors import ClosedError, FileChangedError
+from tests.exact import assert_exact
+
+
+def write_columns(file: Path, start: int = 0) -> Path:
+    random = np.random.default_rng(start)
+    with h5py.File(file, "w") as handle:
+        handle["plain"] = random.normal(size=(7, 3, 2)).astype("f4")
+        handle["swapped"] = (np.arange(7) + start).astype(">i8")
+        handle["truth"] = np.arange(7) % 2 == 0
+        handle["words"] = [f"w{number}" for number in range(start, start + 7)]
+        handle["arrays"] = np.zeros(7, np.dtype([("a", "<u2", (2, 2)), ("b", "u1")]))
+        handle.create_dataset("packed", data=random.integers(0, 9, (7, 4)), chunks=(3, 4), compression="gzip")
+        handle.create_dataset("unwritten", (7, 2), "f8", fillvalue=2.5)
+        handle.create_dataset("typed", data=np.arange(7), dtype=h5py.enum_dtype({"a": start, "b": start + 1}, "i1"))
+        handle["typed"][...] = start + np.arange(7) % 2
+    return file
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> hf_h5.opening.TableReader:
+    files = [write_columns(tmp_path / f"{start}.h5", start) for start in (0, 10)]
+    return hf_h5.open_table([str(file) for file in files])
+
+
+def test_each_row_alone_is_the_row_of_the_batch(reader: hf_h5.opening.TableReader) -> None:
+    names = tuple(reader.schema.columns)
+    whole = reader.read(range(len(reader)))
+    for row in (0, 6, 7, 13):
+        found = reader.read_row(row, names)
+        assert_exact({name: found[name] for name in names}, {name: whole[name][row : row + 1] for name in names})
+
+
+def test_the_row_is_the_callers(reader: hf_h5.opening.TableReader) -> None:
+    first = reader.read_row(3, ("plain",))["plain"]
+    kept = first.copy()
+    first += 1
+    assert_exact(reader.read_row(3, ("plain",))["plain"], kept)
+
+
+def test_a_file_that_changed_and_a_reader_that_was_closed_are_errors(
+    reader: hf_h5.opening.TableReader, tmp_path: Path
+) -> None:
+    reader.read_row(0, ("plain",))
+    os.utime(tmp_path / "0.h5", (1, 1))
+    with pytest.raises(FileChangedError):
+        reader.read_row(0, ("plain",))
+    reader.close()
+    with pytest.raises(ClosedError):
+        reader.read_row(0, ("plain",))
