@@ -6,6 +6,7 @@ batch as well. Rows are numbered by their *position* in the view; *global rows* 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -230,13 +231,23 @@ class Steps:
 
 
 class Dealt(NamedTuple):
-    """A step: its positions in the epoch's order, and for each the window, the group and the rank."""
+    """A step: its positions in the epoch's order, and for each the window, the group and the rank.
+
+    ``ranks`` is None where there is only one.
+    """
 
     step: int
     rows: Numbers
     windows: Numbers
     groups: Numbers
-    ranks: Numbers
+    ranks: Numbers | None = None
+
+    def of_rank(self, rank: int) -> tuple[Numbers, Numbers]:
+        """Positions that a rank gets, and their windows."""
+        if self.ranks is None:
+            return self.rows, self.windows
+        mine = self.ranks == rank
+        return self.rows[mine], self.windows[mine]
 
 
 def deal_steps(order: EpochOrder, steps: Steps, first: int = 0) -> Iterator[Dealt]:
@@ -245,35 +256,45 @@ def deal_steps(order: EpochOrder, steps: Steps, first: int = 0) -> Iterator[Deal
     A rank keeps the groups that it has begun, and gets whole groups where it can, so that over all ranks each is read
     about once. The result does not depend on ``first``.
     """
-    owners: dict[int, int] = {}
-    for step in range(first - first % _CHAIN_STEPS, len(steps)):
+    windows, owners = _Windows(order), dict[int, int]()
+    is_alone = steps.world_size == 1
+    for step in range(first if is_alone else first - first % _CHAIN_STEPS, len(steps)):
+        start, stop = steps.bounds(step)
+        rows, numbers, groups = windows.between(start, stop)
+        if is_alone:
+            yield Dealt(step, rows, numbers, groups)
+            continue
         if step % _CHAIN_STEPS == 0:
             owners = {}
-        elif step < first and steps.world_size == 1:
-            continue
-        start, stop = steps.bounds(step)
-        rows, windows, groups = _rows_of_step(order, start, stop)
-        if steps.world_size == 1:
-            ranks = np.zeros(len(rows), np.int64)
-        else:
-            continues = order.window_starts[windows + 1] > stop
-            ranks = _deal(groups, continues, owners, steps.world_size)
+        ranks = _deal(groups, order.window_starts[numbers + 1] > stop, owners, steps.world_size)
         if step >= first:
-            yield Dealt(step, rows, windows, groups, ranks)
+            yield Dealt(step, rows, numbers, groups, ranks)
 
 
-def _rows_of_step(order: EpochOrder, start: int, stop: int) -> tuple[Numbers, Numbers, Numbers]:
-    first = int(np.searchsorted(order.window_starts, start, side="right")) - 1
-    parts = []
-    for number in range(first, order.n_windows):
-        begin, end = order.window_starts[number : number + 2].tolist()
-        if begin >= stop:
-            break
-        inner = slice(max(start - begin, 0), min(stop, end) - begin)
-        rows, groups = (each[inner] for each in order.window(number))
-        parts.append((rows, np.full(len(rows), number), groups))
-    rows, windows, groups = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return rows, windows, groups
+class _Windows:
+    """The windows that steps, which go forward, take their rows from; each is made once."""
+
+    def __init__(self, order: EpochOrder) -> None:
+        self._order = order
+        self._starts: list[int] = order.window_starts.tolist()
+        self._made: dict[int, tuple[Numbers, Numbers, Numbers]] = {}
+
+    def between(self, start: int, stop: int) -> tuple[Numbers, Numbers, Numbers]:
+        """Positions of the global rows ``[start, stop)``, and for each its window and its group."""
+        first = bisect_right(self._starts, start) - 1
+        self._made = {number: each for number, each in self._made.items() if number >= first}
+        parts = []
+        for number in range(first, bisect_left(self._starts, stop)):
+            if number not in self._made:
+                rows, groups = self._order.window(number)
+                self._made[number] = rows, np.full(len(rows), number), groups
+            begin = self._starts[number]
+            inner = slice(max(start - begin, 0), stop - begin)
+            parts.append([each[inner] for each in self._made[number]])
+        if len(parts) == 1:
+            return parts[0][0], parts[0][1], parts[0][2]
+        rows, numbers, groups = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return rows, numbers, groups
 
 
 def _deal(groups: Numbers, continues: NDArray[np.bool_], owners: dict[int, int], world_size: int) -> Numbers:

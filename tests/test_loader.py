@@ -55,7 +55,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[hf_h5.H5TorchVie
 @pytest.fixture(autouse=True)
 def decoded_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let small files be read as large ones are: chunks into blocks, not through the cache."""
-    monkeypatch.setattr("hf_h5.loader.layout._CACHED_BYTES", 0)
+    monkeypatch.setattr("hf_h5.loader.layout._CACHE_SHARE", 0)
     monkeypatch.setattr("hf_h5.loader.blocks._TASK_BYTES", 600)
 
 

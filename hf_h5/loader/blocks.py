@@ -12,19 +12,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..describe.schema import Column
+from ..read.memory import BatchArrays, Memory
 from ..read.plan import Places, as_rows
 from ..read.rows import RowSource
 from ..sampling import Dealt, EpochOrder, Steps
-from .memory import Memory
 
 __all__ = ["Block", "BlockReader", "Planned", "plan_batches", "plan_blocks"]
 
 Numbers = NDArray[np.int64]
 Arrays = dict[str, NDArray[Any]]
 
-# Chunks are read in tasks of at least this size: a task costs some 50 µs.
-_TASK_BYTES = 512 << 10
+# Chunks are read in tasks of about this size: a task costs some 100 µs, and closing a pass waits for those begun.
+_TASK_BYTES = 4 << 20
 
 
 @dataclass(eq=False)
@@ -54,7 +53,7 @@ class Planned(NamedTuple):
 def plan_batches(dealt: Iterator[Dealt], rank: int, rows: range | Numbers) -> Iterator[Planned]:
     """The batches of a rank, as rows of the source that are read for each batch."""
     for each in dealt:
-        yield Planned(each.step, _source_rows(rows, each.rows[each.ranks == rank]))
+        yield Planned(each.step, _source_rows(rows, each.of_rank(rank)[0]))
 
 
 def plan_blocks(
@@ -76,10 +75,8 @@ def plan_blocks(
     waiting: deque[_Waiting] = deque()
     made: dict[int, _Made] = {}
     for each in dealt:
-        mine = each.ranks == rank
-        waiting.append(
-            _Waiting(each.step, _source_rows(rows, each.rows[mine]), each.windows[mine] // windows_per_block)
-        )
+        mine, windows = each.of_rank(rank)
+        waiting.append(_Waiting(each.step, _source_rows(rows, mine), windows // windows_per_block))
         complete = int(np.searchsorted(ends, steps.bounds(each.step)[1], side="right"))
         yield from _ready(waiting, made, complete)
     yield from _ready(waiting, made, len(ends))
@@ -111,11 +108,13 @@ def _ready(waiting: deque[_Waiting], made: dict[int, _Made], complete: int) -> I
     """Yield the batches of which all blocks below ``complete`` are; those that wait hold all rows of their blocks."""
     while waiting and (not len(waiting[0].blocks) or waiting[0].blocks[-1] < complete):
         step, rows, blocks = waiting[0]
-        numbers, counts = np.unique(blocks, return_counts=True)
-        for number in numbers.tolist():
+        # In ascending order, as the windows are.
+        numbers = range(int(blocks[0]), int(blocks[-1]) + 1) if len(blocks) else range(0)
+        counts = np.bincount(blocks - numbers.start).tolist() if len(numbers) > 1 else [len(blocks)] * len(numbers)
+        for number in numbers:
             if number not in made:
                 made[number] = _Made(number, np.concatenate([each.rows[each.blocks == number] for each in waiting]))
-        parts = tuple(made[number].take(count) for number, count in zip(numbers.tolist(), counts.tolist(), strict=True))
+        parts = tuple(made[number].take(count) for number, count in zip(numbers, counts, strict=True) if count)
         for number in [number for number in made if number < numbers[-1]]:
             del made[number]
         waiting.popleft()
@@ -136,19 +135,14 @@ class BlockReader:
     """
 
     def __init__(self, source: RowSource, names: Sequence[str], memory: Memory) -> None:
-        self._source, self._names, self._memory = source, list(names), memory
-        columns = [(name, source.schema.columns[name]) for name in self._names]
-        self._shapes: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {
-            name: ((), np.dtype(object)) if column.is_ragged else (_sizes(column), column.dtype)
-            for name, column in columns
-        }
-        self._fixed = [name for name, (_, dtype) in self._shapes.items() if dtype.kind != "O"]
-        row_bytes = {name: column.row_bytes for name, column in columns}
-        self._row_bytes = max(1, sum(row_bytes.values()))
+        self._source, self._names = source, tuple(names)
+        columns = {name: source.schema.columns[name] for name in names}
+        self._arrays = BatchArrays(columns, memory)
+        self._row_bytes = max(1, sum(column.row_bytes for column in columns.values()))
         self._boundaries = source.row_groups()
 
     def tasks(self, block: Block) -> list[slice]:
-        """Parts of a block that are worth a thread each: the rows of a chunk, or of some small ones."""
+        """Parts of a block, of whole chunks, that are read at a time; the reader decodes a part's chunks in threads."""
         groups = np.searchsorted(self._boundaries, block.rows, side="right")
         firsts = np.flatnonzero(np.diff(groups, prepend=-1))
         # The first group of each run of about _TASK_BYTES begins a task.
@@ -160,9 +154,9 @@ class BlockReader:
         """Read a part of a block."""
         with block.lock:
             if not block.arrays:
-                block.arrays = self._arrays(len(block.rows), self._names)
+                block.arrays = self._arrays.make(len(block.rows))
         rows = as_rows(block.rows[part], len(self._source))
-        out = {name: block.arrays[name][part] for name in self._fixed}
+        out = {name: block.arrays[name][part] for name in self._arrays.numbers}
         for name, values in self._source.read(rows, self._names, out).items():
             if name not in out:
                 block.arrays[name][part] = values
@@ -174,12 +168,12 @@ class BlockReader:
     def gather(self, planned: Planned) -> Arrays:
         """Make the arrays of a batch, which are the caller's; waits for the blocks that it needs."""
         if not planned.parts:
-            out = self._arrays(len(planned.rows), self._fixed)
-            return self._source.read(as_rows(planned.rows, len(self._source)), self._names, out)
+            out = self._arrays.make(len(planned.rows), self._arrays.numbers)
+            return self._source.read_here(planned.rows, self._names, out)
         for block, _ in planned.parts:
             for future in block.fills:
                 future.result()
-        out = self._arrays(len(planned.rows), self._names)
+        out = self._arrays.make(len(planned.rows))
         masks: dict[str, NDArray[np.bool_]] = {}
         start = 0
         for block, places in planned.parts:
@@ -191,19 +185,6 @@ class BlockReader:
                 masks.setdefault(name, np.zeros(len(planned.rows), bool))[here] = mask[places]
             start += count
         return {name: _masked(values, masks.get(name)) for name, values in out.items()}
-
-    def _arrays(self, n_rows: int, names: Sequence[str]) -> Arrays:
-        """Memory for some rows of some columns."""
-        arrays = {}
-        for name in names:
-            shape, dtype = self._shapes[name]
-            whole = (n_rows, *shape)
-            arrays[name] = np.empty(whole, dtype) if dtype.kind == "O" else self._memory.take(whole, dtype)
-        return arrays
-
-
-def _sizes(column: Column) -> tuple[int, ...]:
-    return tuple(size for size in column.row_shape if size is not None)
 
 
 def _copy(source: NDArray[Any], places: Places, target: NDArray[Any]) -> None:

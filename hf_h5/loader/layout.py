@@ -21,8 +21,8 @@ Numbers = NDArray[np.int64]
 
 # Rows without chunks may be grouped as one likes: small enough that a window holds many, large enough for a disk.
 _PLAIN_GROUP_BYTES = 256 << 10
-# Columns that must be decoded and are this small stay in the cache of the reader.
-_CACHED_BYTES = 64 << 20
+# The part of the reader's cache that the columns of a view may take to be read through it: others may use it too.
+_CACHE_SHARE = 0.5
 # A report looks at about so many rows.
 _REPORT_ROWS = 2_000_000
 
@@ -76,7 +76,7 @@ def _needs_blocks(columns: list[Column], view: ViewState) -> bool:
     if any(is_url(file) for file in view._table.files):
         return True
     decoded = sum(column.row_bytes for column in columns if _is_decoded(column))
-    return decoded * len(view._source) > _CACHED_BYTES
+    return decoded * len(view._source) > _CACHE_SHARE * view.cache_info().max_bytes
 
 
 def _is_decoded(column: Column) -> bool:
@@ -155,7 +155,8 @@ def make_report(order: EpochOrder, steps: Steps, layout: Layout, *, exact: bool)
         here = np.unique(numbers)
         n_groups += len(here)
         seen.update(here.tolist())
-        pairs = set(zip(dealt.ranks.tolist(), numbers.tolist(), strict=True))
+        ranks = np.zeros(len(numbers), np.int64) if dealt.ranks is None else dealt.ranks
+        pairs = set(zip(ranks.tolist(), numbers.tolist(), strict=True))
         # In an exact order a chunk's rows are far apart: each batch decodes what it needs.
         new = pairs if exact else pairs - decoded
         decoded |= new

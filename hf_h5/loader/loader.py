@@ -7,16 +7,19 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..read.memory import Memory
 from ..read.pool import default_threads
 from ..sampling import deal_steps
 from .blocks import Block, BlockReader, Planned, plan_batches, plan_blocks
 from .crew import Crew
-from .memory import Memory
 from .passes import Passes, Place, Settings
+
+if TYPE_CHECKING:
+    from ..view.state import ViewState
 
 __all__ = ["Loader"]
 
@@ -27,14 +30,19 @@ class Loader(Passes):
     The threads live as long as a pass: until its last batch, or until its iterator is closed or dropped.
     """
 
+    def __init__(self, view: ViewState, settings: Settings) -> None:
+        super().__init__(view, settings)
+        # Kept from one epoch to the next: the first use of a page costs more than filling it.
+        batch_bytes = settings.batch_size * self._layout.row_bytes
+        self._memory = Memory(settings.shuffle_bytes + (settings.prefetch + 2) * batch_bytes)
+
     def __iter__(self) -> Iterator[Any]:
         return self._pass(self._begin_pass())
 
     def _pass(self, place: Place) -> Iterator[Any]:
         """Yield the batches of one epoch; the place moves on as each is handed out."""
         steps, maker = self._steps(place.origin), self._view._maker
-        memory = Memory(self._settings.prefetch + 2)
-        reader = BlockReader(self._view._source, maker.read_names, memory)
+        reader = BlockReader(self._view._source, maker.read_names, self._memory)
         crew = Crew(self._view._threads or default_threads())
         try:
             ahead = _Ahead(self._plan(place), reader, maker.format_batch, self._settings, crew)

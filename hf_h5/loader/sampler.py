@@ -22,7 +22,7 @@ class BatchSampler(Passes, Sampler[list[int]]):
         order, steps = self._order(place.epoch), self._steps(place.origin)
         for dealt in deal_steps(order, steps, steps.step_at(place.row)):
             self._place = place._replace(row=steps.bounds(dealt.step)[1])
-            yield dealt.rows[dealt.ranks == self._settings.rank].tolist()
+            yield dealt.of_rank(self._settings.rank)[0].tolist()
 
 
 class RowSampler(Passes, Sampler[int]):

@@ -85,7 +85,8 @@ class ChunkedRows:
             If a chunk cannot be unpacked; the caller adds the dataset's place.
         """
         # Rows in order that fill whole chunks are not kept: one pass over a large file would empty the cache.
-        batch = _Batch(out, self.index, len(wanted), keeps_all=not isinstance(wanted, range))
+        keeps_all = self.index.chunk_rows == 1 and not isinstance(wanted, range)
+        batch = _Batch(out, self.index, len(wanted), keeps_all)
         pieces = self._put_known(self._find_pieces(wanted), batch)
         numbers = [piece.number for piece in pieces]
         offsets, sizes = self.index.offsets[numbers], self.index.sizes[numbers]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
@@ -140,6 +141,19 @@ class TableReader:
         found, others = self._single.read(row, columns)
         return found | self.read(range(row, row + 1), others) if others else found
 
+    def read_here(self, rows: NDArray[np.int64], columns: Sequence[str], out: Mapping[str, NDArray[Any]]) -> Batch:
+        """Read rows as ``read`` does; where they lie plainly by the calling thread alone, for one of many threads.
+
+        ``columns`` are those of the table, and ``out`` has an array for each that holds numbers.
+        """
+        if self._closed:
+            raise ClosedError("the reader is closed", file=self._name, hint="open the file again")
+        self._routes_of_this_process()
+        if rows.size and not 0 <= rows.min() <= rows.max() < len(self):
+            raise RowError(f"rows {rows.min()} to {rows.max()} do not lie in 0 to {len(self) - 1}", file=self._name)
+        found, others = self._single.gather(rows, tuple(columns), out)
+        return found | self.read(rows, others, out) if others else found
+
     def row_groups(self) -> NDArray[np.int64]:
         """``(k + 1,)`` boundaries of the rows that share chunks of the column with the most bytes."""
         return self._table.row_groups
@@ -226,10 +240,13 @@ class TableReader:
             yield parts[0], rows, slice(0, len(rows))
             return
         owner = np.searchsorted(starts, rows, side="right") - 1
-        order = np.argsort(owner, kind="stable")
-        bounds = np.flatnonzero(np.diff(owner[order])) + 1
-        for group in np.split(order, bounds):
-            number = int(owner[group[0]])
+        steps = np.diff(owner)
+        order = None if (steps >= 0).all() else np.argsort(owner, kind="stable")
+        cuts = np.flatnonzero(steps if order is None else np.diff(owner[order])) + 1
+        for start, stop in itertools.pairwise([0, *cuts.tolist(), len(rows)]):
+            # Runs of the batch are filled in place; rows that go to and fro between parts are copied to theirs.
+            group: Places = slice(start, stop) if order is None else order[start:stop]
+            number = int(owner[start if order is None else order[start]])
             yield parts[number], as_rows(rows[group] - starts[number], parts[number].n_rows), group
 
     def _read_part(

@@ -38,6 +38,12 @@ class RowSource(Protocol):
         """Read one row as ``read`` does; both row and columns are there."""
         ...
 
+    def read_here(
+        self, rows: NDArray[np.int64], columns: Sequence[str], out: Mapping[str, NDArray[Any]]
+    ) -> dict[str, NDArray[Any]]:
+        """Read rows as ``read`` does, with as little help of other threads as can be."""
+        ...
+
     def row_groups(self) -> NDArray[np.int64]:
         """``(k + 1,)`` boundaries of rows that are worth reading together (they share chunks)."""
         ...

@@ -16,7 +16,7 @@ from ..collate import Rows
 from ..describe.options import make_options
 from ..describe.wording import bytes_text, layout_text
 from ..opening import DEFAULT_CACHE, open_tables
-from ..read.cache import CacheInfo
+from ..read.memory import Memory
 from ..read.plan import Rows as RowNumbers
 from ..read.rows import RowSource
 from ..recipes import load_recipe
@@ -27,6 +27,9 @@ from .loading import LoadingMethods
 from .rows import RowMethods
 
 __all__ = ["H5TorchView", "ViewColumn"]
+
+# Memory of batches that were dropped, for the next ones.
+_KEPT_BYTES = 16 << 20
 
 
 class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
@@ -76,6 +79,7 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
         """Show all rows of a source in the default format."""
         self._change(
             source=source,
+            memory=Memory(_KEPT_BYTES),
             shown=shown,
             rows=rows,
             split=split,
@@ -192,13 +196,6 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
         stop = len(self) // batch_size * batch_size if drop_last_batch else len(self)
         for start in range(0, stop, batch_size):
             yield self[start : start + batch_size]
-
-    def cache_info(self) -> CacheInfo:
-        """How much the cache of decoded chunks holds, and how often it helped."""
-        found: CacheInfo = (
-            self._source.cache_info() if hasattr(self._source, "cache_info") else CacheInfo(0, 0, 0, 0, 0)
-        )
-        return found
 
     def close(self) -> None:
         """Close the files."""

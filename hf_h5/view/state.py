@@ -14,6 +14,8 @@ from ..assemble.formats import Format
 from ..assemble.shown import Shown
 from ..describe.schema import Table
 from ..errors import ColumnError, RowError, closest_names
+from ..read.cache import CacheInfo
+from ..read.memory import BatchArrays, Memory
 from ..read.plan import Rows, as_rows
 from ..read.rows import RowSource
 
@@ -36,6 +38,7 @@ class ViewState:
     """
 
     _source: RowSource
+    _memory: Memory
     _rows: Rows
     _shown: Shown
     _format: Format
@@ -78,6 +81,13 @@ class ViewState:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def cache_info(self) -> CacheInfo:
+        """How much the cache of decoded chunks holds, and how often it helped."""
+        found: CacheInfo = (
+            self._source.cache_info() if hasattr(self._source, "cache_info") else CacheInfo(0, 0, 0, 0, 0)
+        )
+        return found
 
     def _check_columns(self, names: Iterable[str]) -> None:
         for name in names:
@@ -125,7 +135,12 @@ class ViewState:
 
     def _read(self, keys: Rows, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Read rows of the view; ``names`` are the table's columns."""
-        return self._source.read(self._source_rows(keys), names)
+        rows = self._source_rows(keys)
+        arrays = BatchArrays({name: self._table.columns[name] for name in names}, self._memory)
+        out = arrays.make(len(rows), arrays.numbers)
+        if isinstance(rows, range):
+            return self._source.read(rows, names, out)
+        return self._source.read_here(rows, names, out)
 
     def _batches(self, columns: Sequence[str] | None, batch_rows: int | None = None) -> Iterable[tuple[int, Any]]:
         """Go through all rows once: the position of each batch's first row, and the arrays of some shown columns."""

@@ -1,0 +1,126 @@
+"""How fast one trains from a file, side by side: ``make bench`` prints the table.
+
+Contenders take turns in every round and the best round of each counts, as for the reader. Each goes through an epoch,
+or as much of it as is needed to tell its speed; that all give the same rows is what the tests of the loader say.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from . import epochs as by
+from .files import write_files
+
+ROUNDS = 7
+LIMIT = "limit"
+
+
+@dataclass(frozen=True)
+class Work:
+    """One line of the table; see ``bench_read``. ``others`` say how many times faster than those it is at least."""
+
+    name: str
+    file: str
+    contenders: dict[str, Callable[[Path], by.Work]]
+    rival: str
+    at_least: float | None = None
+    of_limit: tuple[float | None, float | None] = (None, None)
+    limit_file: str | None = None
+
+
+def shuffled(
+    name: str, at_least: float, least: float | None, aim: float, *, file: str = "", batch_size: int = 256
+) -> Work:
+    contenders = {
+        "hf_h5": partial(by.by_loader, batch_size=batch_size),
+        "h5py": partial(by.by_h5py, batch_size=batch_size),
+        LIMIT: partial(by.by_decoding, batch_size=batch_size),
+    }
+    return Work(f"shuffled epoch, {name}", file or name, contenders, "h5py", at_least, (least, aim))
+
+
+CLASS = partial(by.by_class, n_batches=4)
+SLOW_CLASS = partial(by.by_class, n_batches=1)
+
+WORKS = [
+    shuffled("gzip", 3.3, 0.75, 0.9),
+    Work(
+        "shuffled epoch, gzip, against the class",
+        "gzip, labelled",
+        {"hf_h5": partial(by.by_loader, batch_size=256), "hand-written": SLOW_CLASS},
+        "hand-written",
+        150,
+    ),
+    shuffled("lzf", 2.8, None, 0.8),
+    shuffled("zstd", 1.3, None, 0.8),
+    shuffled("lz4", 1.0, None, 0.8),
+    shuffled("embeddings, gzip and shuffle", 3.0, None, 0.8, file="embeddings", batch_size=1024),
+    Work(
+        "uniformly random, contiguous, loader",
+        "contiguous",
+        {"hf_h5": by.exact_loader, "hand-written": CLASS, LIMIT: by.by_take},
+        "hand-written",
+        20,
+        (None, 0.95),
+        "npy",
+    ),
+    Work(
+        "uniformly random, contiguous, DataLoader",
+        "contiguous",
+        {"hf_h5": partial(by.by_data_loader, batch_size=256), "hand-written": CLASS, LIMIT: by.by_take},
+        "hand-written",
+        20,
+        (None, 0.95),
+        "npy",
+    ),
+    Work(
+        "256 random rows as int64",
+        "contiguous",
+        {
+            "hf_h5": partial(by.default_random_rows, n_batches=16),
+            "cached": partial(by.default_random_rows_of_cache, n_batches=4),
+        },
+        "cached",
+        3,
+    ),
+    Work(
+        "single rows",
+        "contiguous",
+        {"hf_h5": partial(by.single_rows, n_rows=4000), "cached": partial(by.single_rows_of_cache, n_rows=400)},
+        "cached",
+        8,
+    ),
+]
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory) -> dict[str, Path]:
+    return write_files(tmp_path_factory.mktemp("benchmarks"))
+
+
+@pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)
+def bench_view(benchmark, files, work, report):
+    contenders = {
+        name: make(files[work.limit_file] if name == LIMIT and work.limit_file else files[work.file])
+        for name, make in work.contenders.items()
+    }
+    speeds = dict.fromkeys(contenders, 0.0)
+
+    def round_of_all() -> None:
+        for name, go in contenders.items():
+            speeds[name] = max(speeds[name], rows_per_s(go))
+
+    benchmark.pedantic(round_of_all, rounds=ROUNDS, warmup_rounds=1)
+    benchmark.extra_info.update(speeds)
+    report(work, speeds)
+
+
+def rows_per_s(go: by.Work) -> float:
+    start = time.perf_counter()
+    return go() / (time.perf_counter() - start)
