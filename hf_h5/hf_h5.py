@@ -21,10 +21,10 @@ from .assemble.arrow import table_features, to_arrow_table
 from .cache_key import cache_key
 from .describe.opening import skip_others_by_split
 from .describe.options import Options, make_options
-from .describe.resolve import resolve_splits
 from .errors import H5Error, MissingFileError, OptionError
 from .read.reader import TableReader
 from .registry import make_key, parent_of_worker
+from .resolve.tables import resolve_splits
 from .sharding import batch_bounds, plan_ranges, split_range
 
 __all__ = ["H5Builder", "H5Config", "recipe_options"]

@@ -11,12 +11,12 @@ import h5py
 import numpy as np
 
 from .describe.options import Options, make_options
-from .describe.resolve import Resolved, resolve_splits, resolve_tables
 from .describe.schema import Table
 from .errors import LayoutError, OptionError
 from .read.plan import Rows, as_rows
 from .read.reader import TableReader
 from .registry import parse_split
+from .resolve.tables import Resolved, resolve_splits, resolve_tables
 
 __all__ = ["DEFAULT_CACHE", "Opened", "count_bytes", "open_table", "open_tables"]
 

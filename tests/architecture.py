@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "describe": frozenset({"errors"}),
     "read": frozenset({"errors", "describe"}),
     "conventions": frozenset({"errors", "describe"}),
+    "resolve": frozenset({"errors", "describe", "conventions"}),
     "assemble": frozenset({"errors", "describe", "registry"}),
     "hub": frozenset({"errors", "describe", "registry", "read", "assemble"}),
     "distributed": frozenset({"errors", "describe", "registry", "read", "assemble", "sampling"}),
@@ -40,6 +41,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "h5py": (
         "describe/*",
         "conventions/*",
+        "resolve/*",
         "read/index.py",
         "read/reader.py",
         "read/h5py_route.py",

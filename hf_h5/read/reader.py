@@ -38,7 +38,7 @@ class TableReader:
     Parameters
     ----------
     table
-        What ``describe.resolve`` returned.
+        What ``resolve.tables`` returned.
     options
         ``route`` and ``threads`` are used here.
     cache_bytes

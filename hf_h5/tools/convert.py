@@ -20,13 +20,13 @@ from ..assemble.arrow import table_features, to_arrow_table
 from ..cache_key import NEUTRAL, cache_key
 from ..describe.opening import expand_files
 from ..describe.options import Options, make_options
-from ..describe.resolve import resolve_splits
 from ..describe.schema import Table
 from ..describe.wording import bytes_text
 from ..errors import OptionError
 from ..opening import count_bytes
 from ..read.fingerprint import Fingerprint
 from ..read.reader import TableReader
+from ..resolve.tables import resolve_splits
 from ..sharding import batch_bounds
 
 __all__ = ["MANIFEST", "Shard", "plan_shards", "run_convert"]

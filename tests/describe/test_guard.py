@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from hf_h5.describe.describing import describe
 from hf_h5.describe.guard import Limits, check_external_link, is_allowed, make_limits
 from hf_h5.errors import LimitError, OptionError, RefusedError
+from hf_h5.resolve.describing import describe
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from typing import Any
 
 import h5py
 
+from ..describe.opening import open_hdf5
+from ..describe.options import Options, make_options
+from ..describe.schema import Schema
 from ..errors import H5Warning, OptionError
-from .opening import open_hdf5
-from .options import Options, make_options
-from .resolve import describe_handle, resolve_tables
-from .schema import Schema
+from .tables import describe_handle, resolve_tables
 
 __all__ = ["describe"]
 

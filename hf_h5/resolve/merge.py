@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..describe.columns import constant_column
+from ..describe.elements import Text, feature_text
+from ..describe.schema import Column, Part, Table
+from ..describe.unify import CannotUnifyError, unify_columns
 from ..errors import MismatchError
-from .columns import constant_column
-from .elements import Text, feature_text
-from .schema import Column, Part, Table
-from .unify import CannotUnifyError, unify_columns
 
 __all__ = ["join_columns", "join_rows", "one_sample_table"]
 

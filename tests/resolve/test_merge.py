@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from hf_h5.describe.elements import Label, Number, Ragged, Text
-from hf_h5.describe.merge import join_columns, join_rows, one_sample_table
 from hf_h5.describe.schema import Column, Part, Table
 from hf_h5.describe.unify import CannotUnifyError, unify_elements, unify_shapes
 from hf_h5.errors import MismatchError
+from hf_h5.resolve.merge import join_columns, join_rows, one_sample_table
 
 
 def column(name: str, dtype: Any = "f4", shape: tuple[Any, ...] = (), **facts: Any) -> Column:

@@ -10,6 +10,15 @@ from typing import Any
 
 import h5py
 
+from ..describe.layout import SAMPLE_RULE, find_tables
+from ..describe.opening import check_filters, expand_files, open_hdf5
+from ..describe.options import Options
+from ..describe.scan import scan_tree
+from ..describe.schema import Schema, Table
+from ..describe.splits import SPLITS
+from ..describe.tree import Tree
+from ..describe.types import interpret_type
+from ..describe.values import plain_attrs, plain_value
 from ..errors import (
     ColumnError,
     DamagedFileError,
@@ -31,16 +40,7 @@ from .apply import (
     with_features,
     with_named_splits,
 )
-from .layout import SAMPLE_RULE, find_tables
 from .merge import join_columns, join_rows, one_sample_table
-from .opening import check_filters, expand_files, open_hdf5
-from .options import Options
-from .scan import scan_tree
-from .schema import Schema, Table
-from .splits import SPLITS
-from .tree import Tree
-from .types import interpret_type
-from .values import plain_attrs, plain_value
 
 __all__ = ["Resolved", "describe_handle", "resolve_splits", "resolve_tables"]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..describe.elements import Binary, Element, FeatureSpec, Label, Number, Ragged, Text, feature_text
+from ..describe.schema import Column, Part, Table
 from ..errors import ColumnError, OptionError, closest_names
-from .elements import Binary, Element, FeatureSpec, Label, Number, Ragged, Text, feature_text
-from .schema import Column, Part, Table
 
 __all__ = [
     "choose_columns",

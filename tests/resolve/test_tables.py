@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import hf_h5
-from hf_h5.describe.describing import describe
 from hf_h5.describe.options import make_options
-from hf_h5.describe.resolve import resolve_splits, resolve_tables
 from hf_h5.errors import H5Warning, LayoutError, MismatchError, OptionError
+from hf_h5.resolve.describing import describe
+from hf_h5.resolve.tables import resolve_splits, resolve_tables
 from tests.written import write_digits, write_h5
 
 

@@ -8,11 +8,11 @@ import datasets
 import numpy as np
 import pytest
 
-from hf_h5.describe.apply import choose_columns, map_columns, match_columns, with_class_labels, with_features
 from hf_h5.describe.elements import Binary, Label, Number, Ragged, Text
 from hf_h5.describe.options import make_options
 from hf_h5.describe.schema import Column, Part, Table
 from hf_h5.errors import ColumnError, OptionError
+from hf_h5.resolve.apply import choose_columns, map_columns, match_columns, with_class_labels, with_features
 
 NAMES = ["obs/img", "obs/state", "obs2/x", "act", "y", "a*b"]
 

@@ -1,0 +1,1 @@
+"""What was asked for: files and options -> the tables to read."""
