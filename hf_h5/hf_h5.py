@@ -56,6 +56,9 @@ class H5Config(datasets.BuilderConfig):
     on_bad_files: str = "error"
     on_bad_rows: str = "error"
     arrays: str = "array"
+    rows: str | None = None
+    dense: bool = False
+    decode: bool = False
 
     def options(self) -> Options:
         """Check the options and bring them into the package's form."""

@@ -30,6 +30,9 @@ _NOT_YET = {"isolate": True, "on_bad_rows": "skip", "arrays": "list"}
 _KINDS: dict[str, tuple[type, str]] = {
     "table": (str, "a path inside the file"),
     "nested": (bool, "True or False"),
+    "rows": (str, "the name of a dimension"),
+    "dense": (bool, "True or False"),
+    "decode": (bool, "True or False"),
     "isolate": (bool, "True or False"),
     "class_labels": (Mapping, "a mapping of columns to their names"),
 }
@@ -56,6 +59,9 @@ class Options:
     on_bad_files: str = "error"
     on_bad_rows: str = "error"
     arrays: str = "array"
+    rows: str | None = None
+    dense: bool = False
+    decode: bool = False
 
     @property
     def feature_specs(self) -> dict[str, FeatureSpec] | None:

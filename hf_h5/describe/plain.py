@@ -25,6 +25,7 @@ def plain_schema(schema: Schema) -> dict[str, Any]:
     return {
         "file": schema.file,
         "file_bytes": schema.file_bytes,
+        "convention": schema.convention,
         "default": schema.default,
         "default_reason": schema.default_reason,
         "tables": {name: _table(table, is_default=name == schema.default) for name, table in schema.tables.items()},

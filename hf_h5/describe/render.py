@@ -49,7 +49,8 @@ def render_dict(schema: Schema) -> dict[str, Any]:
 def _lines(schema: Schema) -> Iterator[str]:
     size = f"  {bytes_text(schema.file_bytes)}" if schema.file_bytes else ""
     count = f"  {len(schema.tables):,} tables" if len(schema.tables) > 1 else ""
-    yield f"{shown(schema.file)}{size}{count}"
+    kind = f"  {shown(schema.convention)}" if schema.convention else ""
+    yield f"{shown(schema.file)}{size}{kind}{count}"
     if not schema.tables:
         yield f"  no rows: {schema.default_reason}"
     ordered = sorted(schema.tables.values(), key=lambda table: table.name != schema.default)

@@ -33,6 +33,10 @@ def route_of(column: Column) -> tuple[str, str | None]:
     """
     if column.take in _NO_DATASET:
         return "none", _NO_DATASET[column.take]
+    if column.derived is not None:
+        reasons = [route_of(source)[1] for source in column.derived.sources]
+        reason = next((reason for reason in reasons if reason), None)
+        return ("direct", None) if reason is None else ("h5py", reason)
     reason = column.variable or column.converted or _storage_reason(column)
     return ("direct", None) if reason is None else ("h5py", reason)
 

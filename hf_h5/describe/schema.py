@@ -15,11 +15,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .derived import Derivation
 from .elements import Element, FeatureSpec, Label, Number, Shape, feature_spec, feature_text
 
 __all__ = ["Column", "Note", "Part", "Schema", "Storage", "Table", "Take"]
 
-Take = Literal["rows", "whole", "constant", "counter", "missing"]
+Take = Literal["rows", "whole", "derived", "constant", "counter", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class Column:
         Names of the compound's fields that lead to the values, outermost first; ``real`` and ``imag`` of complex.
     take
         ``"rows"``: row *i* of the part is ``dataset[i]``; ``"whole"``: the part is one row, the whole dataset;
-        ``"constant"``: the same value for every row of the part; ``"counter"``: the row's number inside the part;
-        ``"missing"``: no value.
+        ``"derived"``: as ``derived`` makes it; ``"constant"``: the same value for every row of the part;
+        ``"counter"``: the row's number inside the part; ``"missing"``: no value.
     element, row_shape
         What a value is, and the dimensions of one row; a leading None is a length that differs between rows.
     memory
@@ -79,6 +80,10 @@ class Column:
         The names of the groups, dataset and fields that lead to the values.
     file
         The file that holds the column, where it is not the part's.
+    axis
+        The dataset's axis along which the rows lie; the others follow in their order. With ``take="rows"`` only.
+    derived
+        How the values are made of other columns, with ``take="derived"``.
     """
 
     name: str
@@ -96,6 +101,8 @@ class Column:
     feature: FeatureSpec | None = None
     parts: tuple[str, ...] = ()
     file: str | None = None
+    axis: int = 0
+    derived: Derivation | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -280,6 +287,8 @@ class Schema:
         Attributes of the file's root as plain Python values.
     notes
         What is not loaded.
+    convention
+        The convention that the file follows, in words, or None.
     """
 
     file: str
@@ -290,6 +299,7 @@ class Schema:
     attrs: Mapping[str, Any]
     notes: tuple[Note, ...] = ()
     file_bytes: int = 0
+    convention: str | None = None
 
     @property
     def table(self) -> Table | None:

@@ -79,6 +79,8 @@ def stored_type(column: Column) -> str:
     match column.element:
         case _ if column.take in ("constant", "counter", "missing"):
             return ""
+        case _ if column.derived is not None:
+            return str(column.derived)
         case Text(padding) if padding is not None:
             return f"string of {_stored(column).itemsize} bytes, {_PADDING[padding]}"
         case Text() | Ragged() if column.variable:

@@ -27,7 +27,9 @@ class Assembly:
     def put(self, places: Places, values: NDArray[Any] | None) -> None:
         """Place the values of some rows; None where they have none."""
         ragged = self._column.is_ragged
-        if values is None:
+        if isinstance(values, np.ma.MaskedArray):
+            self._put_masked(places, values)
+        elif values is None:
             self._put_nothing(places)
         elif self._out is None and not ragged and isinstance(places, slice) and places == slice(0, self._n_rows):
             self._out = values.astype(self._column.dtype, copy=False).reshape(self._n_rows, *self._shape)
@@ -63,6 +65,17 @@ class Assembly:
             # Zeros only where nothing may be written: pages that a reader fills are touched once.
             self._out = np.empty((self._n_rows, *shape), dtype)
         return self._out
+
+    def _put_masked(self, places: Places, values: np.ma.MaskedArray[Any, Any]) -> None:
+        """Rows of which some have no value: a flag each."""
+        mask = np.ma.getmaskarray(values)
+        absent = mask.reshape(len(mask), -1).any(axis=1)
+        if not mask.reshape(len(mask), -1)[absent].all():
+            raise ValueError("values inside a row cannot be missing")
+        self.put(places, values.data)
+        if absent.any():
+            numbers = np.arange(self._n_rows)[places]
+            self._put_nothing(numbers[absent])
 
     def _put_nothing(self, places: Places) -> None:
         target = self._target()

@@ -18,6 +18,7 @@ from ..describe.schema import Column, Part, Table
 from ..errors import ClosedError, ColumnError, DataError, RowError, closest_names
 from .assembly import Assembly, made_values
 from .cache import CacheInfo, ChunkCache
+from .derived import make_derived
 from .h5py_route import LibraryFiles
 from .plan import Places, Rows, as_rows
 from .pool import default_threads
@@ -167,9 +168,15 @@ class TableReader:
         found: dict[str, str] = {}
         for part in self._table.parts[:1]:
             for name, column in part.columns.items():
-                if column.take in ("rows", "whole") and name in self._table.columns:
-                    file, path = part.file_of(column), part.path_of(column)
-                    found[name] = self._routes_of_this_process().describe(file, path, column)
+                sources = column.derived.sources if column.derived else (column,)
+                if name not in self._table.columns or column.take not in ("rows", "whole", "derived"):
+                    continue
+                ways = [
+                    self._routes_of_this_process().describe(part.file_of(source), part.path_of(source), source)
+                    for source in sources
+                ]
+                # What one dataset needs the library for holds for the column.
+                found[name] = next((way for way in ways if way != "direct"), "direct")
         return found
 
     def check_first_rows(self, count: int = 8) -> None:
@@ -265,6 +272,10 @@ class TableReader:
                 batch[name].put(places, made_values(part, part.columns[name], local))
             return
         routes = self._routes_of_this_process()
+        if first.take == "derived":
+            values = make_derived(routes, part, first, np.asarray(local, np.int64))
+            batch[names[0]].put(places, relabel(values, first.element, self._table.columns[names[0]].element))
+            return
         file, path = part.file_of(first), part.path_of(first)
         if len(names) == 1 and (target := batch[names[0]].number_target(places, first)) is not None:
             routes.fetch(file, path, first, local, out=target)
@@ -313,7 +324,9 @@ def _by_dataset(part: Part, names: list[str]) -> dict[Any, list[str]]:
     groups: dict[Any, list[str]] = {}
     for name in names:
         column = part.columns[name]
-        groups.setdefault((column.take, column.path, column.file), []).append(name)
+        # Each derived column is made by itself.
+        key = name if column.take == "derived" else (column.take, column.path, column.file)
+        groups.setdefault(key, []).append(name)
     return groups
 
 

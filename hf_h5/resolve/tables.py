@@ -10,6 +10,7 @@ from typing import Any
 
 import h5py
 
+from ..conventions.recognise import find_convention
 from ..describe.layout import SAMPLE_RULE, find_tables
 from ..describe.opening import check_filters, expand_files, open_hdf5
 from ..describe.options import Options
@@ -63,10 +64,16 @@ def describe_handle(handle: h5py.Group, file: str, options: Options) -> tuple[Sc
     """The schema of an open file or group, and the tree that it was made from."""
     tree = scan_tree(handle, file, limits=options.limits, allowed=options.allow_external)
     named = options.columns is not None or options.table is not None
-    found = find_tables(tree, layout=options.layout, splits=options.splits == "auto", single=named)
+    convention = find_convention(tree, handle, options)
+    if convention is not None:
+        found = convention.layout
+    else:
+        found = find_tables(tree, layout=options.layout, splits=options.splits == "auto", single=named)
     tables = {table.name: _prefixed(table, handle.name or "/") for table in found.tables}
     default = found.tables[0].name if found.tables else None
     reason = "the only table" if len(tables) == 1 else "most bytes" if tables else "no dataset has rows"
+    if convention is not None and len(tables) > 1:
+        reason = f"the main table of {convention.name}"
     schema = Schema(
         file=file,
         tables=tables,
@@ -76,6 +83,7 @@ def describe_handle(handle: h5py.Group, file: str, options: Options) -> tuple[Sc
         attrs=tree.read_attrs("/"),
         notes=tuple(found.notes),
         file_bytes=os.path.getsize(file) if os.path.exists(file) else 0,
+        convention=convention.name if convention else None,
     )
     return schema, tree
 

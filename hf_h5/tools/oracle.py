@@ -43,6 +43,8 @@ def h5py_rows(handle: h5py.File, part: Part, column: Column, start: int, stop: i
     """
     if column.take in ("constant", "counter", "missing"):
         raise NoCounterpartError("no dataset holds it")
+    if column.take == "derived":
+        raise NoCounterpartError(f"it is made of several datasets or of more than their types say ({column.derived})")
     if column.feature is not None:
         raise NoCounterpartError(f"it was asked for as {column.feature_text}")
     dataset = handle[part.path_of(column)]

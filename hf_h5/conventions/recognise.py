@@ -1,0 +1,25 @@
+"""Which convention a file follows: the first one whose markers it has."""
+
+from __future__ import annotations
+
+import h5py
+
+from ..describe.options import Options
+from ..describe.tree import Tree
+from .found import Convention, Found
+
+__all__ = ["find_convention"]
+
+# Those with unmistakable markers first; netCDF's are in files of other conventions too.
+_CONVENTIONS: tuple[Convention, ...] = ()
+
+
+def find_convention(tree: Tree, handle: h5py.Group, options: Options) -> Found | None:
+    """Return what the first convention that recognises the file makes of it; None if none does, or none is wanted."""
+    if options.layout != "auto":
+        return None
+    for convention in _CONVENTIONS:
+        found = convention(tree, handle, options)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,112 @@
+"""A convention's tables take the place of the general rules, and its derived columns read like any others."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import hf_h5
+from hf_h5.conventions import recognise
+from hf_h5.conventions.found import Found
+from hf_h5.describe.columns import dataset_columns
+from hf_h5.describe.derived import Fetch
+from hf_h5.describe.elements import Number
+from hf_h5.describe.layout import Layout
+from hf_h5.describe.schema import Column, Part, Table
+from hf_h5.errors import DataError
+
+
+@dataclass(frozen=True)
+class Looked:
+    """``values[codes]``, nothing for a negative code: a planted convention."""
+
+    codes: Column
+    values: Column
+
+    @property
+    def sources(self) -> tuple[Column, ...]:
+        return self.codes, self.values
+
+    def make(self, rows: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
+        codes = fetch.rows(self.codes, rows).astype(np.int64)
+        found = fetch.rows(self.values, np.maximum(codes, 0))
+        return np.ma.MaskedArray(found, codes < 0)
+
+    def __str__(self) -> str:
+        return "looked up"
+
+
+def looked_up(tree, handle, options) -> Found | None:
+    if "looked_up" not in handle.attrs:
+        return None
+    codes, values = (dataset_columns(tree.root.datasets[name], name, f"/{name}")[0] for name in ("codes", "values"))
+    column = Column("x", "", "derived", Number(np.dtype("f4")), (), derived=Looked(codes, values))
+    n_rows = tree.root.datasets["codes"].length
+    layout = Layout()
+    layout.add(Table("/", {"x": column}, (Part(tree.file, "", n_rows, {"x": column}),), "looked up"), 1)
+    return Found("Lookups 1.0", layout)
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(recognise, "_CONVENTIONS", (looked_up,))
+    return write(tmp_path / "a.h5", [2, 0, -1, 1])
+
+
+def write(path: Path, codes: Sequence[int]) -> Path:
+    with h5py.File(path, "w") as out:
+        out["codes"] = np.array(codes, "i2")
+        out.create_dataset("values", data=np.array([5, 6, 7], "f4"), chunks=(2,), compression="gzip")
+        out.attrs["looked_up"] = True
+    return path
+
+
+def test_rows_of_derived_columns_come_in_any_order(file: Path) -> None:
+    with hf_h5.open_table(file) as table:
+        assert table.read([3, 0, 0, 2])["x"].tolist() == [6.0, 7.0, 7.0, None]
+        assert table.routes() == {"x": "direct"}
+        again = pickle.loads(pickle.dumps(table))
+        assert again.read(slice(1, 3))["x"].tolist() == [5.0, None]
+        again.close()
+
+
+def test_all_doors_have_the_same_values(file: Path) -> None:
+    expected = [7.0, 5.0, None, 6.0]
+    with hf_h5.H5TorchView(file) as view:
+        assert view.with_format(None)["x"][:] == expected
+        assert view.to_dataset().with_format(None)["x"][:] == expected
+    assert hf_h5.load_dataset(file, split="train")["x"][:] == expected
+
+
+def test_several_files_follow_each_other(file: Path) -> None:
+    other = write(file.parent / "b.h5", [1, 1])
+    with hf_h5.open_table([file, other]) as table:
+        assert table.read([5, 0])["x"].tolist() == [6.0, 7.0]
+
+
+def test_describe_names_the_convention(file: Path) -> None:
+    schema = hf_h5.describe(file)
+    assert schema.convention == "Lookups 1.0"
+    assert "Lookups 1.0" in str(schema)
+    assert "looked up" in str(schema)
+    assert schema.to_dict()["convention"] == "Lookups 1.0"
+
+
+def test_raw_turns_conventions_off(file: Path) -> None:
+    schema = hf_h5.describe(file, layout="raw")
+    assert schema.convention is None
+    assert [list(table.columns) for table in schema.tables.values()] == [["values"], ["codes"]]
+
+
+def test_what_leads_out_of_a_dataset_is_an_error_with_its_place(file: Path) -> None:
+    write(file, [0, 3])
+    with hf_h5.open_table(file) as table, pytest.raises(DataError, match=r"rows 0 to 3 .* has 3 .*a\.h5::/values"):
+        table.read([0, 1])
