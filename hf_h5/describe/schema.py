@@ -230,7 +230,7 @@ class Table:
         if chunked:
             largest = max(chunked, key=lambda column: column.row_bytes)
             chunks = largest.storage.chunks if largest.storage else None
-            return int(chunks[0]) if chunks else 1
+            return int(chunks[largest.axis]) if chunks else 1
         # Rows that lie one after the other may be cut anywhere; pieces of 1 MiB cost no more than larger ones.
         return max(1, min((1 << 20) // self.row_bytes, -(-part.n_rows // 16)))
 

@@ -7,6 +7,7 @@ library converts nothing and fixed strings keep every byte); others are converte
 from __future__ import annotations
 
 import functools
+import math
 import os
 import threading
 from collections import OrderedDict
@@ -27,7 +28,7 @@ from ..errors import DamagedFileError
 from .handles import open_limit
 from .plan import Rows, plan_rows
 
-__all__ = ["LibraryFiles", "read_rows", "read_whole"]
+__all__ = ["LibraryFiles", "read_box", "read_rows", "read_whole"]
 
 # A scattered read of a contiguous dataset joins rows that lie closer than this: one call costs some 10 us.
 _JOINED_BYTES = 1 << 16
@@ -93,11 +94,12 @@ def read_rows(dataset: h5py.Dataset, column: Column, rows: Rows) -> NDArray[Any]
     Returns
     -------
     ndarray
-        ``(n, *shape[1:], *type's own dimensions)`` of ``column.memory``; objects for what has variable length.
+        ``(n, *other axes, *type's own dimensions)`` of ``column.memory``; objects for what has variable length. Rows
+        that lie along another axis than the first come as a view with swapped strides.
     """
     if isinstance(rows, range):
         return _read_span(dataset, column, rows.start, rows.stop)
-    size = _span_rows(dataset)
+    size = _span_rows(dataset, column.axis)
     pieces = [
         (read.out, _take(_read_span(dataset, column, start + low, start + high), read.rows, low))
         for read in plan_rows(rows, chunk_rows=size)
@@ -115,15 +117,32 @@ def read_rows(dataset: h5py.Dataset, column: Column, rows: Rows) -> NDArray[Any]
 def read_whole(dataset: h5py.Dataset, column: Column) -> NDArray[Any]:
     """Read a dataset of any rank, scalars included, as one row: ``(1, *shape, *type's own dimensions)``."""
     if dataset.shape:
-        return _read_span(dataset, column, 0, dataset.shape[0])[np.newaxis]
+        return read_box(dataset, column, (0,) * len(dataset.shape), dataset.shape)[np.newaxis]
     return _read_selected(dataset, column, h5s.create(h5s.SCALAR), None, ())[np.newaxis]
 
 
-def _span_rows(dataset: h5py.Dataset) -> int:
+def read_box(dataset: h5py.Dataset, column: Column, start: tuple[int, ...], count: tuple[int, ...]) -> NDArray[Any]:
+    """Read a block: ``count`` values from ``start`` on along each axis of the dataset.
+
+    Returns
+    -------
+    ndarray
+        ``(*count, *type's own dimensions)`` of ``column.memory``; objects for what has variable length.
+    """
+    if 0 in count:
+        return np.empty(count, column.memory)
+    memory_space = h5s.create_simple(count)
+    file_space = dataset.id.get_space()
+    file_space.select_hyperslab(start, count)
+    return _read_selected(dataset, column, memory_space, file_space, count)
+
+
+def _span_rows(dataset: h5py.Dataset, axis: int) -> int:
     if dataset.chunks:
-        return int(dataset.chunks[0])
-    row_bytes = max(1, dataset.id.get_type().get_size() * int(np.prod(dataset.shape[1:], dtype=np.int64)))
-    return max(1, _JOINED_BYTES // int(row_bytes))
+        return int(dataset.chunks[axis])
+    others = (*dataset.shape[:axis], *dataset.shape[axis + 1 :])
+    row_bytes = max(1, dataset.id.get_type().get_size() * math.prod(others))
+    return max(1, _JOINED_BYTES // row_bytes)
 
 
 def _bounds(rows: slice | NDArray[np.int64]) -> tuple[int, int]:
@@ -137,14 +156,11 @@ def _take(values: NDArray[Any], rows: slice | NDArray[np.int64], low: int) -> ND
 
 
 def _read_span(dataset: h5py.Dataset, column: Column, start: int, stop: int) -> NDArray[Any]:
-    """Read rows ``[start, stop)``."""
-    shape = (stop - start, *dataset.shape[1:])
-    if 0 in shape:
-        return np.empty(shape, column.memory)
-    memory_space = h5s.create_simple(shape)
-    file_space = dataset.id.get_space()
-    file_space.select_hyperslab((start,) + (0,) * (len(shape) - 1), shape)
-    return _read_selected(dataset, column, memory_space, file_space, shape)
+    """Read rows ``[start, stop)``, which lie along the column's axis."""
+    axis = column.axis
+    corner = tuple(start if number == axis else 0 for number in range(len(dataset.shape)))
+    count = tuple(stop - start if number == axis else size for number, size in enumerate(dataset.shape))
+    return np.moveaxis(read_box(dataset, column, corner, count), axis, 0)
 
 
 def _read_selected(
@@ -157,7 +173,7 @@ def _read_selected(
         kind = h5t.py_create(column.memory, logical=True) if column.converted else dataset.id.get_type()
         dataset.id.read(memory_space, memory_space if file_space is None else file_space, out, kind)
         return out
-    selection = () if file_space is None else np.s_[_start_of(file_space) : _start_of(file_space) + shape[0]]
+    selection = () if file_space is None else _selection(file_space, shape)
     is_one_list = file_space is None and h5py.check_vlen_dtype(dataset.dtype) is not None
     return _resolved(_as_array(dataset[selection], is_one=is_one_list), dataset)
 
@@ -171,8 +187,9 @@ def _as_array(value: Any, *, is_one: bool) -> NDArray[Any]:
     return out
 
 
-def _start_of(space: h5s.SpaceID) -> int:
-    return int(space.get_select_bounds()[0][0])
+def _selection(space: h5s.SpaceID, count: tuple[int, ...]) -> tuple[slice, ...]:
+    starts = map(int, space.get_select_bounds()[0])
+    return tuple(slice(start, start + size) for start, size in zip(starts, count, strict=True))
 
 
 def _resolved(raw: NDArray[Any], dataset: h5py.Dataset) -> NDArray[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ class Routes:
         ``out`` is filled and returned where the values are numbers that need no decoding.
         """
         found = self.find(file, path, column)
-        if isinstance(found, DirectDataset):
+        if isinstance(found, DirectDataset) and not column.axis:
             pool = shared_pool(self._threads)
             if column.take == "whole":
                 return found.read_rows(range(len(found)), pool=pool)[np.newaxis]
@@ -166,7 +167,7 @@ class Routes:
             # The library has the last word on whether a chunk is damaged, and knows more filters.
             return "its chunks do not unpack outside the HDF5 library"
         with self._library.dataset(file, path) as dataset:
-            theirs = _guarded(lambda: read_rows(dataset, column, rows), file, path)
+            theirs = _guarded(lambda: read_rows(dataset, replace(column, axis=0), rows), file, path)
         if mine.tobytes() == np.ascontiguousarray(theirs).tobytes():
             # Only now: a thread that comes meanwhile compares for itself.
             self._checked.add(key)

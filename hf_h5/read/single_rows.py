@@ -145,7 +145,9 @@ class SingleRows:
         """The dataset of a column, if it is contiguous numbers in a local file."""
         column, wanted = part.columns[name], self._table.columns[name]
         is_number = isinstance(column.element, Number) and isinstance(wanted.element, Number)
-        if column.take != "rows" or column.fields or wanted.is_ragged or not is_number or wanted.feature is not None:
+        if column.take != "rows" or column.axis or column.fields or wanted.is_ragged or not is_number:
+            return None
+        if wanted.feature is not None:
             return None
         if column.memory is None or column.memory.base.kind not in "iuf" or 0 in wanted.row_shape:
             return None
