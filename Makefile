@@ -3,6 +3,7 @@
 #   make test     the tests, doctests included; ARGS="-k name" is handed to pytest
 #   make check    lint, types and tests
 #   make compat   a smoke suite on the oldest and newer versions of datasets, each in .venv-compat/VERSION
+#   make frameworks  training frameworks over a view, in .venv-frameworks, which takes the rest from .venv
 #   make bench    reading side by side with h5py, a hand-written class and others; ARGS="-k gzip" runs a part
 # And: make lint, make types, make format, make clean; PYTHON=python3.12 chooses the interpreter of .venv.
 
@@ -19,7 +20,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 COMPAT := 3.6.0 4.0.0 4.8.5 5.2.0
 COMPAT_TESTS := tests/compat/smoke.py tests/test_registry_extensions.py tests/test_nested.py tests/cache tests/loading_scripts
 
-.PHONY: demo test check compat lint types format clean bench
+.PHONY: demo test check compat frameworks lint types format clean bench
 .NOTPARALLEL:
 
 demo: $(INSTALLED)
@@ -37,6 +38,10 @@ compat: $(COMPAT:%=.venv-compat/%/.installed)
 	    .venv-compat/$$version/bin/python -m pytest -q -n $(WORKERS) -W default $(COMPAT_TESTS) $(ARGS); \
 	done
 
+# Warnings are no errors here either: each framework has its own.
+frameworks: .venv-frameworks/.installed
+	.venv-frameworks/bin/python -m pytest -n $(WORKERS) -W default tests/frameworks $(ARGS)
+
 bench: $(INSTALLED)
 	$(PIP) -r tests/benchmarks/requirements.txt
 	$(BIN)/python -m pytest -c tests/benchmarks/pytest.ini tests/benchmarks $(ARGS)
@@ -53,7 +58,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .venv-compat .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-compat .venv-frameworks .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # The stamp is written last, so an install that was cut short is done again. The build back end comes first and
 # --no-build-isolation second: constraints do not reach an isolated build.
@@ -73,4 +78,16 @@ $(INSTALLED): pyproject.toml constraints-dev.txt
 	.venv-compat/$*/bin/python -m pip install --quiet --disable-pip-version-check -c $< \
 	    hatchling hypothesis pillow pytest pytest-timeout pytest-xdist
 	.venv-compat/$*/bin/python -m pip install --quiet --disable-pip-version-check -c $< --no-build-isolation -e .
+	@touch $@
+
+PACKAGES := -c "import sysconfig; print(sysconfig.get_path('purelib'))"
+
+# Frameworks are not in .venv, where their requirements would hold back others; its packages, torch among them, are
+# seen from here by a .pth file.
+.venv-frameworks/.installed: tests/frameworks/requirements.txt $(INSTALLED)
+	@echo "making .venv-frameworks"
+	$(PYTHON) -m venv --clear .venv-frameworks
+	echo "import site; site.addsitedir('$$($(BIN)/python $(PACKAGES))')" \
+	    > $$(.venv-frameworks/bin/python $(PACKAGES))/borrowed.pth
+	.venv-frameworks/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-dev.txt -r $<
 	@touch $@

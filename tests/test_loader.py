@@ -233,6 +233,40 @@ def test_a_resumed_pass_gives_the_very_batches_and_then_the_next_epoch(view: Any
     assert third.epoch == 2
 
 
+def test_a_training_loop_that_sets_every_epoch_goes_on_from_a_loaded_state(view: Any) -> None:
+    loader = view.loader(16, shuffle=True)
+    epochs = [rows_of(loader) for _ in range(3)]
+    loader.set_epoch(1)
+    passing = iter(loader)
+    for _ in range(4):
+        next(passing)
+    state = loader.state_dict()
+    passing.close()
+    resumed = view.loader(16, shuffle=True)
+    resumed.load_state_dict(state)
+    iter(resumed)  # frameworks make iterators which they do not use
+    found = []
+    for epoch in range(state["epoch"], 3):
+        resumed.set_epoch(epoch)
+        found.append(rows_of(resumed))
+    assert found == [epochs[1][4:], epochs[2]]
+    resumed.set_epoch(1)
+    assert rows_of(resumed) == epochs[1]
+
+
+def test_a_state_after_the_last_batch_is_the_start_of_the_next_epoch(view: Any) -> None:
+    loader = view.loader(16, shuffle=True)
+    passing = iter(loader)
+    for _ in range(len(loader)):
+        next(passing)
+    state = loader.state_dict()
+    assert (state["epoch"], state["row"]) == (1, 0)
+    assert loader.epoch == 0
+    resumed = view.loader(16, shuffle=True)
+    resumed.load_state_dict(state)
+    assert rows_of(resumed) == rows_of(loader)
+
+
 def test_states_of_another_order_are_refused(view: Any) -> None:
     state = view.loader(8, shuffle=True).state_dict()
     for other in (view.loader(8), view.loader(8, shuffle=True, seed=1), view.take(9).loader(3, shuffle=True)):

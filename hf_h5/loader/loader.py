@@ -37,10 +37,8 @@ class Loader(Passes):
         self._memory = Memory(settings.shuffle_bytes + (settings.prefetch + 2) * batch_bytes)
 
     def __iter__(self) -> Iterator[Any]:
-        return self._pass(self._begin_pass())
-
-    def _pass(self, place: Place) -> Iterator[Any]:
         """Yield the batches of one epoch; the place moves on as each is handed out."""
+        place = self._begin_pass()
         steps, maker = self._steps(place.origin), self._view._maker
         reader = BlockReader(self._view._source, maker.read_names, self._memory)
         crew = Crew(self._view._threads or default_threads())

@@ -86,7 +86,8 @@ class Passes:
         self._view, self._settings = view._copy(), settings
         self._layout = find_layout(self._view, settings.shuffle_bytes)
         self._place = Place(0)
-        self._was_set = True
+        # Whether the next pass is the place's epoch, not the one after; and whether it begins where a state was taken.
+        self._was_set, self._was_loaded = True, False
         len(self)  # refuses rows that cannot be shared among the ranks
 
     @property
@@ -99,14 +100,22 @@ class Passes:
         return len(self._steps(0))
 
     def set_epoch(self, epoch: int) -> None:
-        """Let the next pass be this epoch, from its start."""
-        self._place, self._was_set = Place(epoch), True
+        """Let the next pass be this epoch, from its start, or from where a state was taken that was just loaded.
+
+        Training loops set the epoch before each pass, also before the one that they resume.
+        """
+        if not (self._was_loaded and epoch == self._place.epoch):
+            self._place, self._was_set, self._was_loaded = Place(epoch), True, False
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the last batch ended, as a global row: any rank's state resumes all ranks, however many there are."""
+        """Where the last batch ended, as a global row: any rank's state resumes all ranks, however many there are.
+
+        After the last batch of an epoch that is the start of the next.
+        """
+        place = Place(self._place.epoch + 1) if self.is_at_end else self._place
         return {
             "version": STATE_VERSION,
-            **self._place._asdict(),
+            **place._asdict(),
             "step_rows": self._steps(0).step_rows,
             "order": self._order_facts(),
         }
@@ -132,19 +141,31 @@ class Passes:
         if state["step_rows"] != self._steps(0).step_rows:
             # Other steps: they begin here.
             place = place._replace(origin=place.row)
+        # Of larger steps none may be left, if the last one is dropped.
+        self._place = Place(place.epoch + 1) if self._ends_at(place) else place
+        self._was_set = self._was_loaded = True
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether all batches of an epoch have been given, and those of the next have not been begun."""
+        return not self._was_set and self._ends_at(self._place)
+
+    def _ends_at(self, place: Place) -> bool:
         steps = self._steps(place.origin)
-        self._place = Place(place.epoch + 1) if steps.step_at(place.row) >= len(steps) else place
-        self._was_set = True
+        return steps.step_at(place.row) >= len(steps)
 
     def report(self) -> LoaderReport:
         """How well the rows are shuffled, and how often chunks are decoded for it over all ranks."""
         return make_report(self._order(self._place.epoch), self._steps(0), self._layout, exact=self._settings.exact)
 
     def _begin_pass(self) -> Place:
-        """Where the pass that now begins starts."""
+        """Where the pass that now begins starts.
+
+        A pass begins with its first batch: frameworks make iterators that they throw away, and load states after.
+        """
         if not self._was_set:
             self._place = Place(self._place.epoch + 1)
-        self._was_set = False
+        self._was_set = self._was_loaded = False
         return self._place
 
     def _order(self, epoch: int) -> EpochOrder:
