@@ -25,10 +25,11 @@ from ..describe.schema import Column
 from ..describe.urls import is_url
 from ..describe.values import reference_text
 from ..errors import DamagedFileError
+from .boxes import Box
 from .handles import open_limit
 from .plan import Rows, plan_rows
 
-__all__ = ["LibraryFiles", "read_box", "read_rows", "read_whole"]
+__all__ = ["LibraryFiles", "read_into_box", "read_rows", "read_whole"]
 
 # A scattered read of a contiguous dataset joins rows that lie closer than this: one call costs some 10 us.
 _JOINED_BYTES = 1 << 16
@@ -117,11 +118,11 @@ def read_rows(dataset: h5py.Dataset, column: Column, rows: Rows) -> NDArray[Any]
 def read_whole(dataset: h5py.Dataset, column: Column) -> NDArray[Any]:
     """Read a dataset of any rank, scalars included, as one row: ``(1, *shape, *type's own dimensions)``."""
     if dataset.shape:
-        return read_box(dataset, column, (0,) * len(dataset.shape), dataset.shape)[np.newaxis]
+        return _read_box(dataset, column, (0,) * len(dataset.shape), dataset.shape)[np.newaxis]
     return _read_selected(dataset, column, h5s.create(h5s.SCALAR), None, ())[np.newaxis]
 
 
-def read_box(dataset: h5py.Dataset, column: Column, start: tuple[int, ...], count: tuple[int, ...]) -> NDArray[Any]:
+def _read_box(dataset: h5py.Dataset, column: Column, start: tuple[int, ...], count: tuple[int, ...]) -> NDArray[Any]:
     """Read a block: ``count`` values from ``start`` on along each axis of the dataset.
 
     Returns
@@ -137,11 +138,21 @@ def read_box(dataset: h5py.Dataset, column: Column, start: tuple[int, ...], coun
     return _read_selected(dataset, column, memory_space, file_space, count)
 
 
+def read_into_box(dataset: h5py.Dataset, column: Column, box: Box) -> NDArray[Any]:
+    """Fill the array of a box, whose places are slices."""
+    sides = [place for place in box.places[: len(dataset.shape)] if isinstance(place, slice)]
+    found = _read_box(
+        dataset, column, tuple(side.start for side in sides), tuple(side.stop - side.start for side in sides)
+    )
+    np.copyto(box.out, found.reshape(box.out.shape), casting="same_kind")
+    return box.out
+
+
 def _span_rows(dataset: h5py.Dataset, axis: int) -> int:
     if dataset.chunks:
         return int(dataset.chunks[axis])
     others = (*dataset.shape[:axis], *dataset.shape[axis + 1 :])
-    row_bytes = max(1, dataset.id.get_type().get_size() * math.prod(others))
+    row_bytes = max(1, int(dataset.id.get_type().get_size()) * math.prod(others))
     return max(1, _JOINED_BYTES // row_bytes)
 
 
@@ -160,7 +171,7 @@ def _read_span(dataset: h5py.Dataset, column: Column, start: int, stop: int) -> 
     axis = column.axis
     corner = tuple(start if number == axis else 0 for number in range(len(dataset.shape)))
     count = tuple(stop - start if number == axis else size for number, size in enumerate(dataset.shape))
-    return np.moveaxis(read_box(dataset, column, corner, count), axis, 0)
+    return np.moveaxis(_read_box(dataset, column, corner, count), axis, 0)
 
 
 def _read_selected(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,10 +19,11 @@ from numpy.typing import NDArray
 from ..describe.schema import Column
 from ..describe.urls import is_url
 from ..errors import DamagedFileError, FileChangedError, FilterError, H5Error, H5Warning, OptionError
+from .boxes import Box, read_along, read_boxes
 from .cache import ChunkCache
 from .direct import DirectDataset
 from .fingerprint import Fingerprint
-from .h5py_route import LibraryFiles, read_rows, read_whole
+from .h5py_route import LibraryFiles, read_into_box, read_rows, read_whole
 from .index import build_index, why_not_direct
 from .plan import Rows
 from .pool import shared_pool
@@ -80,16 +82,29 @@ class Routes:
         ``out`` is filled and returned where the values are numbers that need no decoding.
         """
         found = self.find(file, path, column)
-        if isinstance(found, DirectDataset) and not column.axis:
+        if isinstance(found, DirectDataset) and not (column.axis and column.variable):
             pool = shared_pool(self._threads)
             if column.take == "whole":
                 return found.read_rows(range(len(found)), pool=pool)[np.newaxis]
+            if column.axis:
+                return read_along(found, rows, column.axis, out, pool)
             return found.read_rows(rows, out=out, pool=pool)
         values = self._by_library(file, path, column, rows)
         if out is None:
             return values
         np.copyto(out, values.reshape(out.shape), casting="same_kind")
         return out
+
+    def fetch_boxes(self, file: str, path: str, column: Column, boxes: Sequence[Box]) -> None:
+        """Fill the arrays of boxes of a dataset with values in its memory form; their places are slices."""
+        found = self.find(file, path, column)
+        if isinstance(found, DirectDataset):
+            read_boxes(found, boxes, shared_pool(self._threads))
+            return
+        self._expect_unchanged(file)
+        with self._library.dataset(file, path) as dataset:
+            for box in boxes:
+                _guarded(lambda box=box: read_into_box(dataset, column, box), file, path)
 
     def describe(self, file: str, path: str, column: Column) -> str:
         """``"direct"``, or why the rows come through the HDF5 library."""
@@ -182,13 +197,16 @@ class Routes:
         return "its first rows read differently outside the HDF5 library"
 
     def _by_library(self, file: str, path: str, column: Column, rows: Rows) -> NDArray[Any]:
-        fingerprint = self._fingerprints.get(file)
-        if fingerprint is not None:
-            self._check_unchanged(file, fingerprint)
+        self._expect_unchanged(file)
         with self._library.dataset(file, path) as dataset:
             if column.take == "whole":
                 return _guarded(lambda: read_whole(dataset, column), file, path)
             return _guarded(lambda: read_rows(dataset, column, rows), file, path)
+
+    def _expect_unchanged(self, file: str) -> None:
+        fingerprint = self._fingerprints.get(file)
+        if fingerprint is not None:
+            self._check_unchanged(file, fingerprint)
 
 
 def _guarded(read: Any, file: str, path: str) -> NDArray[Any]:
