@@ -1,0 +1,157 @@
+"""Ways in which several conventions make a column of others: lists by their ends, regular times, scaled values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..describe.derived import Derivation, Fetch
+from ..describe.elements import Element, Number, Ragged
+from ..describe.schema import Column
+
+__all__ = ["Lists", "ListsOfLists", "Regular", "Scaled", "lists_column", "regular_column", "scaled_column"]
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Row *i* is ``values[starts[i]:ends[i]]``; without ``starts``, each list begins where the one before ends."""
+
+    values: Column
+    ends: Column
+    starts: Column | None = None
+
+    @property
+    def sources(self) -> tuple[Column, ...]:
+        """The values, and where each list begins and ends."""
+        return (self.values, self.ends) if self.starts is None else (self.values, self.starts, self.ends)
+
+    def make(self, rows: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
+        """An object array of one array per row."""
+        starts, stops = _bounds(self.starts, self.ends, rows, fetch)
+        return _split(_spans(self.values, starts, stops, fetch), stops - starts)
+
+    def __str__(self) -> str:
+        return f"lists, which end where {self.ends.path.rpartition('/')[2]} says"
+
+
+@dataclass(frozen=True)
+class ListsOfLists:
+    """Row *i* holds the lists ``outer_ends[i-1]`` to ``outer_ends[i]``, of which each ends where ``ends`` says."""
+
+    values: Column
+    ends: Column
+    outer_ends: Column
+
+    @property
+    def sources(self) -> tuple[Column, ...]:
+        """The values, and where each list ends."""
+        return self.values, self.ends, self.outer_ends
+
+    def make(self, rows: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
+        """An object array of object arrays of arrays."""
+        firsts, lasts = _bounds(None, self.outer_ends, rows, fetch)
+        counts = np.maximum(lasts - firsts, 0)
+        numbers = np.arange(int(counts.sum()), dtype=np.int64) + np.repeat(
+            firsts - (np.cumsum(counts) - counts), counts
+        )
+        starts, stops = _bounds(None, self.ends, numbers, fetch)
+        lists = _split(_spans(self.values, starts, stops, fetch), stops - starts)
+        return _split(lists, counts)
+
+    def __str__(self) -> str:
+        return f"lists of lists, which end where {self.outer_ends.path.rpartition('/')[2]} says"
+
+
+def _bounds(
+    starts: Column | None, ends: Column, rows: NDArray[np.int64], fetch: Fetch
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and past-the-last value of each row's list."""
+    if starts is not None:
+        return fetch.rows(starts, rows).astype(np.int64), fetch.rows(ends, rows).astype(np.int64)
+    # One request, so that each chunk is unpacked once.
+    both = fetch.rows(ends, np.concatenate([np.maximum(rows - 1, 0), rows])).astype(np.int64)
+    return np.where(rows > 0, both[: len(rows)], 0), both[len(rows) :]
+
+
+def _spans(values: Column, starts: NDArray[np.int64], stops: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
+    # An empty list may begin past the last value, where nothing is to be read.
+    filled = starts != stops
+    return fetch.spans(values, starts[filled], stops[filled])
+
+
+def _split(flat: NDArray[Any], counts: NDArray[np.int64]) -> NDArray[Any]:
+    """Values one after the other as one array per row."""
+    out = np.empty(len(counts), object)
+    stops = np.cumsum(counts)
+    for number, (start, stop) in enumerate(zip((stops - counts).tolist(), stops.tolist(), strict=True)):
+        out[number] = flat[start:stop]
+    return out
+
+
+def lists_column(name: str, values: Column, ends: Column, outer_ends: Column | None = None) -> Column:
+    """The ragged column of a dataset whose lists follow each other; of lists of lists with ``outer_ends``."""
+    element: Element = values.element
+    shape: tuple[int | None, ...] = (None, *values.row_shape)
+    derivation: Derivation = Lists(values, ends)
+    if outer_ends is not None:
+        element, shape = Ragged(element, tuple(size or 0 for size in values.row_shape)), (None,)
+        derivation = ListsOfLists(values, ends, outer_ends)
+    return replace(values, name=name, take="derived", element=element, row_shape=shape, fields=(), derived=derivation)
+
+
+@dataclass(frozen=True)
+class Regular:
+    """Values at an even rate: ``start + row / rate``."""
+
+    start: float
+    rate: float
+
+    @property
+    def sources(self) -> tuple[Column, ...]:
+        """Nothing is read."""
+        return ()
+
+    def make(self, rows: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
+        """``(n,)`` float64."""
+        return rows / self.rate + self.start
+
+    def __str__(self) -> str:
+        return f"{self.start:g} + row / {self.rate:g}"
+
+
+def regular_column(name: str, start: float, rate: float, attrs: Mapping[str, Any]) -> Column:
+    """A column of values at an even rate."""
+    return Column(name, "", "derived", Number(np.dtype("f8")), (), attrs=attrs, derived=Regular(start, rate))
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """``values * factor + offset`` in float64; several factors are those of the last axis of a row."""
+
+    values: Column
+    factors: tuple[float, ...]
+    offset: float
+
+    @property
+    def sources(self) -> tuple[Column, ...]:
+        """The stored numbers."""
+        return (self.values,)
+
+    def make(self, rows: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
+        """``(n, *row_shape)`` float64."""
+        values = fetch.rows(self.values, rows).astype(np.float64)
+        return values * (self.factors[0] if len(self.factors) == 1 else np.array(self.factors)) + self.offset
+
+    def __str__(self) -> str:
+        factor = f"{self.factors[0]:g}" if len(self.factors) == 1 else "a factor for each channel"
+        return f"stored numbers times {factor}" + (f" plus {self.offset:g}" if self.offset else "")
+
+
+def scaled_column(values: Column, factors: tuple[float, ...], offset: float) -> Column:
+    """The column of stored numbers in their unit."""
+    derivation = Scaled(values, factors, offset)
+    return replace(values, take="derived", element=Number(np.dtype("f8")), fields=(), derived=derivation)
