@@ -1,4 +1,4 @@
-"""What is refused before anything is read, and the budgets of a scan.
+"""What is refused before anything is read.
 
 Reading an external link, external storage or a virtual dataset returns bytes of *other* files: a file from a stranger
 could make a program publish its owner's secrets. So these are refused unless the user names the folders that may be
@@ -8,66 +8,16 @@ read. A virtual dataset over its own file is harmless and is read.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
 from h5py import h5d, h5f, h5i, h5o
 
-from ..errors import LimitError, OptionError, RefusedError
+from ..errors import RefusedError
 
-__all__ = ["Limits", "check_external_link", "check_storage", "check_target", "make_limits"]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Budgets of a scan; each can be raised with ``limits={name: value}``.
-
-    Attributes
-    ----------
-    objects
-        Groups, datasets and links in a file.
-    depth
-        Groups inside groups.
-    dtype_depth
-        Types inside types.
-    metadata_bytes
-        Size of a scalar or attribute that is kept as metadata.
-    """
-
-    objects: int = 1_000_000
-    depth: int = 64
-    dtype_depth: int = 32
-    metadata_bytes: int = 1 << 16
-
-    def check(self, name: str, value: int, *, file: str, path: str | None = None) -> None:
-        """Raise if ``value`` exceeds the budget called ``name``."""
-        allowed = getattr(self, name)
-        if value > allowed:
-            raise LimitError(
-                f"{name.replace('_', ' ')}: more than {allowed:,}",
-                file=file,
-                path=path,
-                hint=f"if you trust the file, raise the budget with limits={{{name!r}: N}}",
-            )
-
-
-def make_limits(given: Limits | Mapping[str, Any] | None) -> Limits:
-    """Turn the option ``limits`` into budgets."""
-    if given is None:
-        return Limits()
-    if isinstance(given, Limits):
-        return given
-    if not isinstance(given, Mapping):
-        raise OptionError(f"limits={given!r} is not a mapping of budgets to numbers")
-    known = [item.name for item in fields(Limits)]
-    for name, value in given.items():
-        if name not in known:
-            raise OptionError(f"limits has no budget {name!r}", hint=f"the budgets are: {', '.join(known)}")
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise OptionError(f"limits[{name!r}]={value!r} is not a number of things")
-    return Limits(**given)
+__all__ = ["check_external_link", "check_storage", "check_target"]
 
 
 def check_external_link(file: str, path: str, target: str, allowed: Sequence[str]) -> None:

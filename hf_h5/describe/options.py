@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import OptionError, closest_names
 from .elements import FeatureSpec
-from .guard import Limits, make_limits
+from .limits import Limits, make_limits
 
 __all__ = ["Options", "make_options"]
 

@@ -7,6 +7,7 @@ found before anything is opened; then each dataset is opened once for its type, 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,11 +15,12 @@ import h5py
 from h5py import h5a, h5d, h5l, h5o, h5s
 
 from ..errors import DamagedFileError, H5Error, RefusedError
-from .guard import Limits, check_external_link, check_storage, check_target
+from .guard import check_external_link, check_storage, check_target
+from .limits import Limits
 from .opening import open_dataset
 from .schema import Note, Storage
 from .tree import DatasetNode, GroupNode, Tree
-from .types import Stored, UnreadableTypeError, interpret_type
+from .types import Stored, UnreadableTypeError, interpret_type, type_depth
 from .values import plain_attrs, plain_value
 
 __all__ = ["scan_tree"]
@@ -94,11 +96,13 @@ class _Scan:
         self._allowed = allowed
         # Files repeat few types many times, so each encoding is read once.
         self._types: dict[bytes, Stored | str] = {}
+        self._n_datasets = 0
+        self._started = time.monotonic()
 
     def walk(self, handle: h5py.Group, file: str, *, at: str, seen: frozenset[tuple[str, str]]) -> GroupNode:
         """Look at what lies below a group; ``at`` is its path in the file that was opened first."""
-        links = _walk_links(handle, file, self._limits)
-        kinds = _walk_objects(handle, file)
+        links = _walk_links(handle, file, self._limits, self._started)
+        kinds = _walk_objects(handle, file, self._limits, self._started)
         root = GroupNode(at or "/", at.rpartition("/")[2])
         groups = {b"": root}
         for raw, kind in sorted(links.items()):
@@ -162,6 +166,9 @@ class _Scan:
     def _look_at(
         self, handle: h5py.Group, file: str, raw: bytes, path: str, name: str, *, holder: str | None = None
     ) -> DatasetNode:
+        self._n_datasets += 1
+        self._limits.check("columns", self._n_datasets, file=file)
+        self._limits.check("seconds", time.monotonic() - self._started, file=file, path=path)
         try:
             dataset = h5o.open(handle.id, raw)
             layout = check_storage(file, path, dataset, self._allowed, holder=holder)
@@ -169,7 +176,7 @@ class _Scan:
             space = dataset.get_space()
             is_null = space.get_simple_extent_type() == h5s.NULL
             shape = None if is_null else tuple(space.get_simple_extent_dims())
-            stored = self._interpret(dataset)
+            stored = self._interpret(dataset, file, path)
             storage = _storage(dataset, plist, layout)
         except H5Error:
             raise
@@ -177,13 +184,19 @@ class _Scan:
             raise _damaged("the dataset's header cannot be read", file, error, path) from error
         if isinstance(stored, str):
             return DatasetNode(path, name, shape, None, storage, unreadable=stored)
+        if layout in ("contiguous", "chunked", "compact"):
+            item_bytes = stored.full_memory.itemsize
+            self._limits.check_dataset(
+                shape or (), item_bytes, storage.chunks, storage.stored_bytes, file=file, path=path
+            )
         return DatasetNode(path, name, shape, stored, storage)
 
-    def _interpret(self, dataset: h5d.DatasetID) -> Stored | str:
+    def _interpret(self, dataset: h5d.DatasetID, file: str, path: str) -> Stored | str:
         """The type of a dataset, or why it has none."""
         tid = dataset.get_type()
         key = tid.encode()
         if key not in self._types:
+            self._limits.check("dtype_depth", type_depth(tid, self._limits.dtype_depth), file=file, path=path)
             try:
                 self._types[key] = interpret_type(tid)
             except UnreadableTypeError as error:
@@ -191,13 +204,14 @@ class _Scan:
         return self._types[key]
 
 
-def _walk_links(handle: h5py.Group, file: str, limits: Limits) -> dict[bytes, int]:
+def _walk_links(handle: h5py.Group, file: str, limits: Limits, started: float) -> dict[bytes, int]:
     links: dict[bytes, int] = {}
 
     def visit(raw: bytes, info: Any) -> bool | None:
         links[raw] = info.type
         # Ends the walk; h5py makes a SystemError of what is raised in here.
-        return True if len(links) > limits.objects or raw.count(b"/") > limits.depth else None
+        is_over = len(links) > limits.objects or raw.count(b"/") > limits.depth
+        return True if is_over or time.monotonic() - started > limits.seconds else None
 
     try:
         handle.id.links.visit(visit, info=True)
@@ -206,20 +220,23 @@ def _walk_links(handle: h5py.Group, file: str, limits: Limits) -> dict[bytes, in
     last = next(reversed(links), b"")
     limits.check("objects", len(links), file=file)
     limits.check("depth", last.count(b"/"), file=file, path="/" + _decode(last))
+    limits.check("seconds", time.monotonic() - started, file=file)
     return links
 
 
-def _walk_objects(handle: h5py.Group, file: str) -> dict[bytes, int]:
+def _walk_objects(handle: h5py.Group, file: str, limits: Limits, started: float) -> dict[bytes, int]:
     """Kind of each object by the one name under which the library visits it (hard links: each object once)."""
     kinds: dict[bytes, int] = {}
 
-    def visit(raw: bytes, info: Any) -> None:
+    def visit(raw: bytes, info: Any) -> bool | None:
         kinds[raw] = info.type
+        return True if time.monotonic() - started > limits.seconds else None
 
     try:
         h5o.visit(handle.id, visit, info=True)
     except (RuntimeError, OSError, KeyError, ValueError) as error:
         raise _damaged("the objects cannot be listed", file, error) from error
+    limits.check("seconds", time.monotonic() - started, file=file)
     return kinds
 
 

@@ -14,7 +14,7 @@ from h5py import h5t
 
 from .elements import Binary, Element, Label, Number, Ragged, Struct, StructField, Text
 
-__all__ = ["Stored", "StoredField", "UnreadableTypeError", "interpret_type"]
+__all__ = ["Stored", "StoredField", "UnreadableTypeError", "interpret_type", "type_depth"]
 
 _INTEGER_WIDTHS = (8, 16, 32, 64)
 _PADDINGS = {
@@ -257,3 +257,19 @@ _READERS: dict[int, Any] = {
     h5t.REFERENCE: _reference,
     h5t.COMPOUND: _compound,
 }
+
+
+def type_depth(tid: h5t.TypeID, most: int) -> int:
+    """How many types lie inside each other, counted to ``most + 1``: compounds, arrays and lists."""
+    level, depth = [tid], 0
+    while level and depth <= most:
+        depth += 1
+        inner: list[h5t.TypeID] = []
+        for each in level:
+            kind = each.get_class()
+            if kind == h5t.COMPOUND:
+                inner += [each.get_member_type(number) for number in range(each.get_nmembers())]
+            elif kind in (h5t.ARRAY, h5t.VLEN):
+                inner.append(each.get_super())
+        level = inner
+    return depth

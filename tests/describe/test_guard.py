@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from hf_h5.describe.guard import Limits, check_external_link, is_allowed, make_limits
+from hf_h5.describe.guard import check_external_link, is_allowed
+from hf_h5.describe.limits import Limits, make_limits
 from hf_h5.errors import LimitError, OptionError, RefusedError
 from hf_h5.resolve.describing import describe
 

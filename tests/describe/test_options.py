@@ -9,7 +9,7 @@ from typing import Any
 import datasets
 import pytest
 
-from hf_h5.describe.guard import Limits
+from hf_h5.describe.limits import Limits
 from hf_h5.describe.options import Options, make_options
 from hf_h5.errors import OptionError
 

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from hf_h5.describe.guard import Limits
+from hf_h5.describe.limits import Limits
 from hf_h5.describe.scan import scan_tree
 from hf_h5.describe.tree import Tree
 from hf_h5.errors import DamagedFileError

@@ -1,0 +1,89 @@
+"""What is done with one mutant: each front door reads all of it, and the values are compared with h5py's."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import datasets
+import h5py
+
+import hf_h5
+from hf_h5.errors import H5Error
+from hf_h5.tools.compare import Difference, compare_values
+
+from .seeds import SECRET
+
+__all__ = ["STEPS", "Outcome", "try_all"]
+
+Outcome = str
+STEPS = ("describe", "view", "builder", "stream", "values")
+# A door may give the rows of any table; a mutant that declares 10**12 of them is looked at up to here.
+_MOST_ROWS = 2000
+
+
+def try_all(file: Path, cache: Path) -> Iterator[tuple[str, Outcome]]:
+    """Go through the steps and say what came of each: ``ok``, ``refused``, ``leak``, ``differs: ...`` or ``raises: ...``."""
+    warnings.simplefilter("ignore")
+    datasets.disable_progress_bars()
+    found: dict[str, Any] = {}
+    yield "describe", _outcome(lambda: str(hf_h5.describe(file)))
+    yield "view", _outcome(lambda: _view(file))
+    yield "builder", _outcome(lambda: found.setdefault("cached", _converted(file, cache))[:_MOST_ROWS])
+    yield "stream", _outcome(lambda: _streamed(file, cache))
+    if "cached" in found:
+        yield "values", _outcome(lambda: _compared(file, found["cached"]))
+
+
+def _outcome(go: Callable[[], Any]) -> Outcome:
+    try:
+        result = go()
+    except MemoryError:
+        return "memory"
+    except Exception as error:
+        own = _own(error)
+        return "refused" if own is not None else f"raises: {type(error).__name__}: {str(error)[:200]}"
+    if isinstance(result, Difference):
+        return f"differs: {result}"
+    return "leak" if SECRET.decode() in repr(result) else "ok"
+
+
+def _own(error: BaseException | None) -> BaseException | None:
+    while error is not None and not isinstance(error, H5Error):
+        if isinstance(error, MemoryError):
+            raise error
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _view(file: Path) -> Any:
+    with hf_h5.H5TorchView(file, splits=False).with_format(None) as view:
+        return view[: min(len(view), _MOST_ROWS)]
+
+
+def _load(file: Path, cache: Path, **kwargs: Any) -> Any:
+    return hf_h5.load_dataset(str(file), split="train", splits=False, cache_dir=str(cache), **kwargs)
+
+
+def _converted(file: Path, cache: Path) -> Any:
+    return _load(file, cache).with_format(None)
+
+
+def _streamed(file: Path, cache: Path) -> Any:
+    return list(_load(file, cache, streaming=True).take(_MOST_ROWS))
+
+
+def _compared(file: Path, cached: Any) -> Any:
+    """Both modes against h5py, value by value; where they differ that is the result."""
+    with hf_h5.H5TorchView(file, splits=False) as view:
+        table = view._table
+        try:
+            return compare_values(cached, view, table).difference
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, H5Error):
+                raise
+            # h5py itself cannot read what both modes could; that is worth a look.
+            with h5py.File(file):
+                return f"h5py: {error}"
