@@ -5,6 +5,7 @@
 #   make compat   a smoke suite on the oldest and newer versions of datasets, each in .venv-compat/VERSION
 #   make frameworks  training frameworks over a view, in .venv-frameworks, which takes the rest from .venv
 #   make bench    reading side by side with h5py, a hand-written class and others; ARGS="-k gzip" runs a part
+#   make fuzz     2,000 broken files, each read in a process of its own; ARGS="--count 100 --seed 5"
 # And: make lint, make types, make format, make clean; PYTHON=python3.12 chooses the interpreter of .venv.
 
 PYTHON ?= python3
@@ -45,6 +46,9 @@ frameworks: .venv-frameworks/.installed
 bench: $(INSTALLED)
 	$(PIP) -r tests/benchmarks/requirements.txt
 	$(BIN)/python -m pytest -c tests/benchmarks/pytest.ini tests/benchmarks $(ARGS)
+
+fuzz: $(INSTALLED)
+	$(BIN)/python -m tests.fuzz.run $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -85,4 +85,5 @@ def _noise(content: Bytes, rng: random.Random) -> None:
     content[place : place + size] = rng.randbytes(size)
 
 
-_WAYS: tuple[Callable[[Bytes, random.Random], None], ...] = (_bit, _bit, _byte, _word, _word, _nudge, _swap, _cut, _noise)
+_Way = Callable[[Bytes, random.Random], None]
+_WAYS: tuple[_Way, ...] = (_bit, _bit, _byte, _word, _word, _nudge, _swap, _cut, _noise)
