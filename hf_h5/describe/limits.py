@@ -90,7 +90,7 @@ class Limits:
         for name, size in (("row_bytes", row if total else 0), ("chunk_bytes", chunk if chunks else 0)):
             if size > getattr(self, name) and size > _PIECE_EXPANSION * stored_bytes:
                 self._refuse(name, f"{size:,} in a dataset that stores {stored_bytes:,}", file, path)
-        if total > 1 << 30 and total > self.expansion * stored_bytes:
+        if total > 1 << 30 and total > self.expansion * max(1, stored_bytes):
             self._refuse("expansion", f"{total:,} bytes are declared and {stored_bytes:,} stored", file, path)
 
     def _refuse(self, name: str, problem: str, file: str, path: str | None) -> None:
