@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import h5py
 
@@ -24,10 +25,13 @@ class Found:
         The convention in words, with its version if the file states one: ``"AnnData 0.1.0"``.
     layout
         Its tables with their sizes, the default one first; metadata; and a note for whatever is not loaded.
+    values
+        Metadata that the convention has read already, by path: characters as strings, for one.
     """
 
     name: str
     layout: Layout
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 Convention = Callable[[Tree, h5py.Group, Options], Found | None]

@@ -65,6 +65,7 @@ def describe_handle(handle: h5py.Group, file: str, options: Options) -> tuple[Sc
     tree = scan_tree(handle, file, limits=options.limits, allowed=options.allow_external)
     named = options.columns is not None or options.table is not None
     convention = find_convention(tree, handle, options)
+    read = dict(convention.values) if convention is not None else {}
     if convention is not None:
         found = convention.layout
     else:
@@ -79,7 +80,7 @@ def describe_handle(handle: h5py.Group, file: str, options: Options) -> tuple[Sc
         tables=tables,
         default=default,
         default_reason=reason,
-        metadata={node.path: tree.read_value(node) for node in found.metadata},
+        metadata={node.path: tree.read_value(node) for node in found.metadata} | read,
         attrs=tree.read_attrs("/"),
         notes=tuple(found.notes),
         file_bytes=os.path.getsize(file) if os.path.exists(file) else 0,
