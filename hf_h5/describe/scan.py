@@ -254,10 +254,13 @@ def _filter(entry: tuple[int, int, tuple[int, ...], bytes]) -> tuple[int, str]:
 
 def _attrs(handle: h5py.Group, path: str, limits: Limits) -> Mapping[str, Any]:
     raw = path.strip("/").encode("utf-8", "surrogateescape")
-    location = h5o.open(handle.id, raw) if raw else handle.id
-    if h5a.get_num_attrs(location) == 0:
-        return {}
-    return plain_attrs(location, handle, limits.metadata_bytes)
+    try:
+        location = h5o.open(handle.id, raw) if raw else handle.id
+        if h5a.get_num_attrs(location) == 0:
+            return {}
+        return plain_attrs(location, handle, limits.metadata_bytes)
+    except (RuntimeError, OSError, KeyError, ValueError) as error:
+        raise _damaged("the attributes cannot be listed", handle.file.filename, error, path) from error
 
 
 def _damaged(problem: str, file: str, error: Exception, path: str | None = None) -> DamagedFileError:
