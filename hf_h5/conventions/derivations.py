@@ -12,8 +12,22 @@ from numpy.typing import NDArray
 from ..describe.derived import Derivation, Fetch
 from ..describe.elements import Element, Number, Ragged
 from ..describe.schema import Column
+from ..errors import DataError
 
-__all__ = ["Lists", "ListsOfLists", "Regular", "Scaled", "lists_column", "regular_column", "scaled_column"]
+__all__ = [
+    "Lists",
+    "ListsOfLists",
+    "LookedUp",
+    "Picked",
+    "Regular",
+    "Scaled",
+    "lists_column",
+    "made_rows",
+    "picked_column",
+    "plain_sources",
+    "regular_column",
+    "scaled_column",
+]
 
 
 @dataclass(frozen=True)
@@ -155,3 +169,74 @@ def scaled_column(values: Column, factors: tuple[float, ...], offset: float) -> 
     """The column of stored numbers in their unit."""
     derivation = Scaled(values, factors, offset)
     return replace(values, take="derived", element=Number(np.dtype("f8")), fields=(), derived=derivation)
+
+
+def made_rows(column: Column, rows: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
+    """Rows of a column that a derivation is made of, which may be derived itself."""
+    return fetch.rows(column, rows) if column.derived is None else column.derived.make(rows, fetch)
+
+
+def plain_sources(*columns: Column) -> tuple[Column, ...]:
+    """The plain columns that are read for some columns, which may be derived themselves."""
+    return tuple(
+        source for column in columns for source in (column.derived.sources if column.derived is not None else (column,))
+    )
+
+
+@dataclass(frozen=True)
+class Picked:
+    """One position along the last axis of each row of a block."""
+
+    block: Column
+    position: int
+
+    @property
+    def sources(self) -> tuple[Column, ...]:
+        """The block."""
+        return (self.block,)
+
+    def make(self, rows: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
+        """Rows without their last axis; those of one block are read once for all columns that are picked of it."""
+        return fetch.rows(self.block, rows)[..., self.position]
+
+    def __str__(self) -> str:
+        return f"column {self.position} of {self.block.fields[-1] if self.block.fields else self.block.path}"
+
+
+def picked_column(name: str, block: Column, position: int) -> Column:
+    """The column at one position along the last axis of a block's rows."""
+    shape = block.row_shape[:-1]
+    return replace(
+        block, name=name, parts=(name,), take="derived", row_shape=shape, fields=(), derived=Picked(block, position)
+    )
+
+
+@dataclass(frozen=True)
+class LookedUp:
+    """``values[codes]``, with one row of ``values`` for each code; nothing for a negative code."""
+
+    codes: Column
+    values: Column
+    n_values: int
+
+    @property
+    def sources(self) -> tuple[Column, ...]:
+        """The codes, and the few values that they stand for."""
+        return plain_sources(self.codes, self.values)
+
+    def make(self, rows: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
+        """The value of each row, masked where it has none."""
+        codes = made_rows(self.codes, rows, fetch).astype(np.int64)
+        key = f"values of {self.values.path} {self.values.fields}"
+        values = fetch.kept(key, lambda: made_rows(self.values, np.arange(self.n_values), fetch))
+        if codes.max(initial=-1) >= self.n_values:
+            raise DataError(
+                f"code {codes.max()} is none of the {self.n_values} of {self.values.path}",
+                hint="the file contradicts itself; layout='raw' reads its datasets as they are",
+            )
+        if not self.n_values:
+            return np.ma.MaskedArray(np.zeros(len(codes), values.dtype), True)
+        return np.ma.MaskedArray(values[np.maximum(codes, 0)], codes < 0)
+
+    def __str__(self) -> str:
+        return f"values of {self.values.path}, by their codes"

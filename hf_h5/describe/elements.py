@@ -35,9 +35,13 @@ FeatureSpec = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number, truth value, point in time or duration; read as ``dtype`` (native byte order)."""
+    """A number, truth value, point in time or duration; read as ``dtype`` (native byte order).
+
+    Points in time with a ``timezone`` are instants in UTC, which are to be shown there.
+    """
 
     dtype: np.dtype[Any]
+    timezone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,8 @@ def is_array(element: Element, shape: Shape) -> bool:
 
 def _scalar_spec(element: Element) -> FeatureSpec:
     match element:
+        case Number(dtype, timezone) if timezone:
+            return {"dtype": f"{dtype_name(dtype).removesuffix(']')}, tz={timezone}]", "_type": "Value"}
         case Number(dtype):
             return {"dtype": dtype_name(dtype), "_type": "Value"}
         case Text():
