@@ -35,7 +35,7 @@ TABLES: dict[str, tuple[dict[str, int], str | None]] = {
     "matlab_cell.mat": ({"train": 4}, "#refs#"),
     "matlab_simple.mat": ({"train": 1}, None),
     "matlab_string.mat": ({"train": 22}, "simple_string"),
-    "nwb_2_2.nwb": ({"train": 1}, "session_description"),
+    "nwb_2_2.nwb": ({"train": 1}, "specifications"),
     "pandas_fixed_traffic.h5": ({"train": 4133}, "block0_items"),
     "pandas_store.h5": ({"train": 8}, "block0_items"),
     "pbmc68k_reduced.h5ad": ({"train": 700}, "raw.X"),

@@ -1,0 +1,116 @@
+"""Which dataset lies at a path, also where the path leads over links; and what no table of a convention holds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import h5py
+from h5py import h5o
+
+from ..describe.columns import dataset_columns
+from ..describe.layout import Layout, find_tables
+from ..describe.schema import Column, Part, Table
+from ..describe.tree import DatasetNode, GroupNode, Tree
+
+__all__ = ["Nodes", "add_rest", "walk_groups"]
+
+# Tables of so few bytes are lists of names and the like: metadata.
+_SMALL_BYTES = 2048
+
+
+class Nodes:
+    """The datasets of a scanned file that is open, by path.
+
+    The scan knows each dataset by one path; links lead to it by others.
+    """
+
+    def __init__(self, tree: Tree, handle: h5py.Group) -> None:
+        self._tree, self._handle = tree, handle
+        self._by_path = {node.path: node for node in tree.root.walk()}
+
+    def find(self, path: str) -> DatasetNode | None:
+        """The dataset at a path; None if there is none that can be read."""
+        node = self._by_path.get(path)
+        if node is None:
+            address = self._address(path)
+            node = None if address is None else self._by_address.get(address)
+        return node
+
+    def columns(self, node: DatasetNode, name: str) -> list[Column]:
+        """The columns of a dataset whose first axis is the rows."""
+        return dataset_columns(node, name, node.path, attrs=self._tree.read_attrs(node.path))
+
+    def value(self, path: str) -> Any:
+        """The value of a small dataset as plain Python; None if there is none."""
+        node = self.find(path)
+        return None if node is None else self._tree.read_value(node)
+
+    @cached_property
+    def _by_address(self) -> dict[Any, DatasetNode]:
+        addresses = ((self._address(path), node) for path, node in self._by_path.items())
+        return {address: node for address, node in addresses if address is not None}
+
+    def _address(self, path: str) -> tuple[int, int] | None:
+        try:
+            info = h5o.get_info(self._handle.id, path.strip("/").encode("utf-8", "surrogateescape"))
+        except (KeyError, OSError, RuntimeError, ValueError):
+            return None
+        return info.fileno, info.addr
+
+
+def walk_groups(group: GroupNode) -> Iterator[GroupNode]:
+    """A group and all groups below it."""
+    yield group
+    for inner in group.groups.values():
+        yield from walk_groups(inner)
+
+
+def add_rest(layout: Layout, tree: Tree, claimed: Collection[str]) -> None:
+    """Apply the general rules to the datasets that no table of a convention holds.
+
+    Tables follow those of the convention; short ones are metadata. Where the convention found no rows, all that is
+    left is one row.
+    """
+    rest = replace(tree, root=_without(tree.root, claimed), notes=())
+    found = find_tables(rest, layout="auto", splits=False)
+    if not any(table.num_rows for table in layout.tables) and not any(map(_is_large, found.tables)):
+        _add_single_row(layout, rest)
+        return
+    by_path = {node.path: node for node in rest.root.walk()}
+    for table in found.tables:
+        if _is_large(table):
+            layout.add(table, found.sizes[table.name])
+        else:
+            paths = {part.path_of(column) for part in table.parts for column in part.columns.values()}
+            layout.metadata += [by_path[path] for path in sorted(paths & by_path.keys())]
+    layout.metadata += found.metadata
+    layout.notes += found.notes
+
+
+def _is_large(table: Table) -> bool:
+    return table.logical_bytes > _SMALL_BYTES
+
+
+def _without(group: GroupNode, claimed: Collection[str]) -> GroupNode:
+    datasets = {name: node for name, node in group.datasets.items() if node.path not in claimed}
+    groups = {name: _without(inner, claimed) for name, inner in group.groups.items() if inner.path not in claimed}
+    return GroupNode(group.path, group.name, groups, datasets)
+
+
+def _add_single_row(layout: Layout, tree: Tree) -> None:
+    columns = [
+        column
+        for node in tree.root.walk()
+        if node.stored is not None and node.shape is not None
+        for column in dataset_columns(
+            node, node.path.lstrip("/"), node.path, take="whole", attrs=tree.read_attrs(node.path)
+        )
+    ]
+    if columns:
+        named = {column.name: column for column in columns}
+        part = Part(tree.file, "", 1, named)
+        layout.tables.insert(0, Table("/", named, (part,), "no rows but single values: one row"))
+        layout.sizes["/"] = 1

@@ -1,0 +1,245 @@
+"""Neurodata Without Borders: each time series and each dynamic table is a table.
+
+Markers: the root's attributes ``nwb_version`` and ``neurodata_type``; a dataset ``nwb_version`` before NWB 2.
+Rules: the NWB format specification (TimeSeries) and the HDMF common schema (DynamicTable, VectorIndex, EnumData).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import h5py
+
+from ..describe.elements import Label, Number
+from ..describe.layout import Layout
+from ..describe.options import Options
+from ..describe.schema import Column, Note, Part, Table
+from ..describe.tree import DatasetNode, GroupNode, Tree
+from .derivations import lists_column, regular_column, scaled_column
+from .found import Found
+from .nodes import Nodes, add_rest, walk_groups
+
+__all__ = ["find_nwb"]
+
+# What belongs to a series as a whole, though it may happen to be as long as its data.
+_OF_SERIES = frozenset(
+    {
+        "bits_per_pixel",
+        "channel_conversion",
+        "control_description",
+        "dimension",
+        "electrodes",
+        "external_file",
+        "feature_description",
+        "field_of_view",
+        "masked_imageseries",
+        "rois",
+        "source_channels",
+        "starting_time",
+    }
+)
+_OWN_SCHEMA = ("/specifications", "/general/specifications")
+
+
+def find_nwb(tree: Tree, handle: h5py.Group, options: Options) -> Found | None:
+    """The tables of an NWB file; None if it is none."""
+    attrs, nodes = tree.read_attrs("/"), Nodes(tree, handle)
+    version = attrs.get("nwb_version") or (nodes.value("/nwb_version") if "nwb_version" in tree.root.datasets else None)
+    if version is None and attrs.get("neurodata_type") != "NWBFile":
+        return None
+    reading = _Reading(tree, nodes, decode=options.decode)
+    reading.read()
+    return Found(f"NWB {version}" if isinstance(version, str) else "NWB", reading.layout)
+
+
+class _Reading:
+    """The tables of one file while they are found."""
+
+    def __init__(self, tree: Tree, nodes: Nodes, *, decode: bool) -> None:
+        self.layout = Layout(notes=list(tree.notes))
+        self._tree, self._nodes, self._decode = tree, nodes, decode
+        self._claimed: set[str] = set()
+        self._parts_of_others: set[str] = set()
+
+    def read(self) -> None:
+        for group in walk_groups(self._tree.root):
+            if group.path in self._parts_of_others:
+                continue
+            attrs = self._tree.read_attrs(group.path)
+            if "colnames" in attrs:
+                self._add_dynamic_table(group, attrs)
+            else:
+                self._add_series(group, attrs)
+        self.layout.tables.sort(key=lambda table: -self.layout.sizes[table.name])
+        schemas = [path for path in _OWN_SCHEMA if self._has(path)]
+        self.layout.notes += [Note(path, "the format's own schema, no data", "layout='raw'") for path in schemas]
+        add_rest(self.layout, self._tree, {*self._claimed, *schemas})
+
+    def _has(self, path: str) -> bool:
+        group: GroupNode | None = self._tree.root
+        for name in path.strip("/").split("/"):
+            group = group.groups.get(name) if group else None
+        return group is not None
+
+    def _note(self, path: str, why: str) -> None:
+        self.layout.notes.append(Note(path, why, "layout='raw'"))
+
+    def _add(self, group: GroupNode, columns: dict[str, Column], n_rows: int, rule: str, size: int) -> None:
+        part = Part(self._tree.file, "", n_rows, columns)
+        self.layout.add(Table(group.path, columns, (part,), rule), size)
+
+    def _rows_of(self, path: str) -> DatasetNode | None:
+        """A dataset with rows, which a table is going to hold."""
+        node = self._nodes.find(path)
+        return node if node is not None and node.has_rows else None
+
+    # Time series
+
+    def _add_series(self, group: GroupNode, attrs: Mapping[str, Any]) -> None:
+        kind = str(attrs.get("neurodata_type", ""))
+        data, times = self._rows_of(f"{group.path}/data"), self._rows_of(f"{group.path}/timestamps")
+        start = self._nodes.find(f"{group.path}/starting_time")
+        if times is None and (data is None or not (start or kind.endswith("Series"))):
+            return
+        self._note_external(group, data)
+        main = data if data is not None and (data.length or times is None) else times
+        if main is None:
+            return
+        columns: list[Column] = []
+        if times is not None and times.length == main.length:
+            columns += self._columns(times, "timestamps")
+        elif times is not None:
+            self._note(group.path, f"{times.length:,} timestamps for {main.length:,} rows of data")
+        elif start is not None:
+            columns += self._regular_times(start)
+        if main is data:
+            columns += self._data(group, data)
+        for name, node in group.datasets.items():
+            if name in ("data", "timestamps") or name in _OF_SERIES or not node.has_rows:
+                continue
+            if node.length == main.length and (name == "control" or main.length > 1):
+                columns += self._columns(node, name)
+        size = sum(node.logical_bytes for node in (data, times) if node is not None)
+        found = "a time series" + (f" ({kind})" if kind else "")
+        self._add(group, {column.name: column for column in columns}, main.length, found, size)
+
+    def _columns(self, node: DatasetNode, name: str) -> list[Column]:
+        self._claimed.add(node.path)
+        return self._nodes.columns(node, name)
+
+    def _regular_times(self, start: DatasetNode) -> list[Column]:
+        attrs, first = self._tree.read_attrs(start.path), self._tree.read_value(start)
+        rate = attrs.get("rate")
+        if not _is_finite(rate) or not rate or not _is_finite(first):
+            self._note(start.path, f"starts at {first!r} with the rate {rate!r}, so that the rows have no timestamps")
+            return []
+        return [regular_column("timestamps", float(first), float(rate), attrs)]
+
+    def _data(self, group: GroupNode, node: DatasetNode) -> list[Column]:
+        columns = self._columns(node, "data")
+        if not self._decode:
+            return columns
+        return [self._scaled(group, column) for column in columns]
+
+    def _scaled(self, group: GroupNode, column: Column) -> Column:
+        conversion, offset = column.attrs.get("conversion", 1.0), column.attrs.get("offset", 0.0)
+        channels = self._nodes.value(f"{group.path}/channel_conversion") or [1.0]
+        is_number = isinstance(column.element, Number) and column.element.dtype.kind in "iuf"
+        if not is_number or not all(map(_is_finite, (conversion, offset, *channels))):
+            return column
+        factors = tuple(float(factor) * float(conversion) for factor in channels)
+        if (set(factors), offset) == ({1.0}, 0):
+            return column
+        if len(factors) > 1 and column.row_shape[-1:] != (len(factors),):
+            self._note(group.path, f"{len(factors)} conversions for rows of shape {column.row_shape}: not applied")
+            return column
+        return scaled_column(column, factors, float(offset))
+
+    def _note_external(self, group: GroupNode, data: DatasetNode | None) -> None:
+        files = self._nodes.value(f"{group.path}/external_file")
+        if files and not (data is not None and data.length):
+            listed = ", ".join(map(str, files if isinstance(files, list) else [files]))
+            self._note(group.path, f"its frames lie in other files: {listed}")
+
+    # Dynamic tables
+
+    def _add_dynamic_table(self, group: GroupNode, attrs: Mapping[str, Any]) -> None:
+        n_rows = self._length_of(group, attrs)
+        if n_rows is None:
+            return
+        columns, size = self._table_columns(group, attrs, n_rows)
+        for name in _names(attrs.get("categories")):
+            inner = group.groups.get(name)
+            inner_attrs = {} if inner is None else self._tree.read_attrs(inner.path)
+            if inner is not None and self._length_of(inner, inner_attrs) == n_rows:
+                more, inner_size = self._table_columns(inner, inner_attrs, n_rows)
+                columns += [_moved(column, name) for column in more]
+                size += inner_size
+                self._parts_of_others.add(inner.path)
+        if columns:
+            rule = f"a dynamic table ({attrs.get('neurodata_type', 'DynamicTable')})"
+            self._add(group, {column.name: column for column in columns}, n_rows, rule, size)
+
+    def _length_of(self, group: GroupNode, attrs: Mapping[str, Any]) -> int | None:
+        """Rows of a dynamic table: those of its ``id``, or of the first column where old files lack it."""
+        for name in ("id", *_names(attrs.get("colnames"))):
+            for path in (f"{group.path}/{name}_index", f"{group.path}/{name}"):
+                node = self._rows_of(path)
+                if node is not None:
+                    return node.length
+        return None
+
+    def _table_columns(self, group: GroupNode, attrs: Mapping[str, Any], n_rows: int) -> tuple[list[Column], int]:
+        """The columns of a dynamic table, and how many bytes they have."""
+        columns: list[Column] = []
+        size = 0
+        for name in ("id", *_names(attrs.get("colnames"))):
+            node = self._rows_of(f"{group.path}/{name}")
+            if node is None:
+                if name != "id":
+                    self._note(f"{group.path}/{name}", "a column that is named and not there")
+                continue
+            found = self._vector(group, name, node, n_rows)
+            size += node.logical_bytes if found else 0
+            columns += found
+        return columns, size
+
+    def _vector(self, group: GroupNode, name: str, node: DatasetNode, n_rows: int) -> list[Column]:
+        """The columns of one vector, with the indices that make its values lists."""
+        indices: list[DatasetNode] = []
+        while (index := self._rows_of(f"{group.path}/{name}{'_index' * (len(indices) + 1)}")) is not None:
+            indices.append(index)
+        length = indices[-1].length if indices else node.length
+        if length != n_rows or len(indices) > 2:
+            why = f"{length:,} rows in a table of {n_rows:,}" if length != n_rows else "lists of lists of lists"
+            self._note(node.path, why)
+            return []
+        values = [self._named(column) for column in self._columns(node, name)]
+        ends = [self._columns(index, index.name)[0] for index in indices]
+        return [lists_column(column.name, column, *ends) for column in values] if ends else values
+
+    def _named(self, column: Column) -> Column:
+        """Codes whose names lie in another dataset as labels."""
+        path = column.attrs.get("elements")
+        names = self._nodes.value(path) if isinstance(path, str) and path.startswith("/") else None
+        is_code = isinstance(column.element, Number) and column.element.dtype.kind in "iu" and not column.row_shape
+        if not is_code or not isinstance(names, list) or len(set(map(str, names))) != len(names):
+            return column
+        return replace(column, element=Label(tuple(map(str, names)), tuple(range(len(names)))))
+
+
+def _moved(column: Column, group: str) -> Column:
+    """A column of one category of an aligned table."""
+    return replace(column, name=f"{group}/{column.name}", parts=(group, *column.parts))
+
+
+def _names(value: Any) -> list[str]:
+    names = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return [name for name in names if isinstance(name, str)]
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
