@@ -5,7 +5,8 @@ Pure; no I/O. A convention states how values are made of plain columns (`Derivat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from .schema import Column
 
-__all__ = ["Derivation", "Fetch"]
+__all__ = ["Derivation", "Fetch", "Fills", "Sized"]
+
+Kept = TypeVar("Kept")
 
 
 class Fetch(Protocol):
@@ -29,6 +32,10 @@ class Fetch(Protocol):
 
     def whole(self, source: Column) -> NDArray[Any]:
         """The whole dataset of a column, whatever its ``take``; for small ones."""
+        ...
+
+    def kept(self, key: str, make: Callable[[], Kept]) -> Kept:
+        """What ``make`` returned the first time, as long as the reader is open: for what all rows need."""
         ...
 
 
@@ -53,4 +60,33 @@ class Derivation(Protocol):
 
     def __str__(self) -> str:
         """In a few words, for a person: ``"CSR matrix of X"``."""
+        ...
+
+
+@runtime_checkable
+class Fills(Protocol):
+    """A derivation that can write numbers of one shape into memory that is there already."""
+
+    def fill(self, rows: NDArray[np.int64], fetch: Fetch, out: NDArray[Any]) -> None:
+        """Fill ``out``, ``(n, *row_shape)`` in the column's dtype, with what ``make`` would return."""
+        ...
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """A derivation whose rows are runs of other datasets: how long they are on average."""
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one made row."""
+        ...
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes that are read for one row, decoded."""
+        ...
+
+    @property
+    def group_rows(self) -> int:
+        """Rows that are worth reading together; 1 if any are, as nothing needs to be decoded."""
         ...

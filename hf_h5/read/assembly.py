@@ -54,6 +54,14 @@ class Assembly:
             return None
         return self._target()[places]
 
+    def made_target(self, places: Places, column: Column) -> NDArray[Any] | None:
+        """The part of the batch into which a derivation may write a part's numbers, or None."""
+        if column.element != self._column.element or column.row_shape != self._column.row_shape:
+            return None
+        if not isinstance(column.element, Number) or column.is_ragged or not isinstance(places, slice):
+            return None
+        return self._target()[places]
+
     @property
     def _shape(self) -> tuple[int, ...]:
         return tuple(size for size in self._column.row_shape if size is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import NamedTuple
 
@@ -88,34 +89,82 @@ class ChunkedRows:
         keeps_all = self.index.chunk_rows == 1 and not isinstance(wanted, range)
         batch = _Batch(out, self.index, len(wanted), keeps_all)
         pieces = self._put_known(self._find_pieces(wanted), batch)
-        numbers = [piece.number for piece in pieces]
+        numbers = np.array([piece.number for piece in pieces], np.int64)
+        self._read_chunks(numbers, lambda place, raw: self._put_stored(pieces[place], raw, batch), pool)
+
+    def unpack(self, numbers: NDArray[np.int64], use: Callable[[int, Bytes], None], pool: Executor | None) -> None:
+        """Unpack some chunks, each once, and hand each to a function of its place in ``numbers`` and its bytes.
+
+        Parameters
+        ----------
+        numbers
+            Different chunks, in C order of the grid.
+        use
+            Called by many threads; the bytes are valid while it runs, and are not to be changed.
+        """
+        absent = self.index.offsets[numbers] < 0
+        if absent.any():
+            cells = np.frombuffer(self.index.fill, as_cells(np.empty(0, np.uint8), self.index.dtype.itemsize).dtype)
+            block = np.tile(cells, self.index.chunk_nbytes // max(1, cells.nbytes)).view(np.uint8)
+            for place in np.flatnonzero(absent).tolist():
+                use(place, block)
+        places = np.flatnonzero(~absent)
+        if self.cache is not None:
+            blocks = self.cache.get_many([(self.number, number) for number in numbers[places].tolist()])
+            for place, found in zip(places.tolist(), blocks, strict=True):
+                if found is not None:
+                    use(place, found)
+            places = places[[found is None for found in blocks]]
+
+        def unpack(place: int, raw: memoryview) -> None:
+            use(int(places[place]), self._block(int(numbers[places[place]]), raw))
+
+        self._read_chunks(numbers[places], unpack, pool)
+
+    def _read_chunks(
+        self, numbers: NDArray[np.int64], use: Callable[[int, memoryview], None], pool: Executor | None
+    ) -> None:
+        """Hand the stored bytes of chunks that were written to a function of their place in ``numbers``, in threads."""
         offsets, sizes = self.index.offsets[numbers], self.index.sizes[numbers]
-        self._expect_inside(pieces, offsets, sizes)
+        self._expect_inside(numbers, offsets, sizes)
         limits = {"gap_bytes": self.source.gap_bytes, "limit_bytes": self.source.limit_bytes}
         ranges = plan_ranges(offsets, sizes, **limits)
-        if len(pieces) * self.index.chunk_nbytes < _ALONE_BYTES:
+        if len(numbers) * self.index.chunk_nbytes < _ALONE_BYTES:
             pool = None
 
-        def unpack(each: ByteRange, content: memoryview) -> None:
+        def hand_out(each: ByteRange, content: memoryview) -> None:
             begins, lengths = offsets[each.members] - each.offset, sizes[each.members]
             for member, begin, size in zip(*(part.tolist() for part in (each.members, begins, lengths)), strict=True):
-                self._put_stored(pieces[member], content[begin : begin + size], batch)
+                use(member, content[begin : begin + size])
 
         if not self.source.answers_at_once:
-            run_tasks(ranges, lambda each: unpack(each, self._read_range(each)), pool, self.threads)
+            run_tasks(ranges, lambda each: hand_out(each, self._read_range(each)), pool, self.threads)
             return
         for window in batch_ranges(ranges):
             found = self.source.read_ranges([each.offset for each in window], [each.size for each in window])
-            run_tasks(zip(window, found, strict=True), lambda task: unpack(*task), pool, self.threads)
+            run_tasks(zip(window, found, strict=True), lambda task: hand_out(*task), pool, self.threads)
 
-    def _expect_inside(self, pieces: list[_Piece], offsets: NDArray[np.int64], sizes: NDArray[np.int64]) -> None:
+    def _block(self, number: int, raw: memoryview) -> Bytes:
+        """A decoded chunk: the cache's, or in this thread's buffer."""
+        try:
+            if self.cache is not None:
+                return self.cache.get_or_make((self.number, number), lambda: self._decode(number, raw))
+            return self._decode(number, raw, borrow_scratch("chunk", self.index.chunk_nbytes))
+        except (DamagedFileError, FilterError) as error:
+            raise self._placed(error, number) from error
+
+    def _placed(self, error: DamagedFileError | FilterError, number: int) -> DamagedFileError | FilterError:
+        hint = _LIBRARY_HINT if isinstance(error, FilterError) else error.hint
+        return type(error)(f"{self._describe(number)}: {error.problem}", hint=hint)
+
+    def _expect_inside(self, numbers: NDArray[np.int64], offsets: NDArray[np.int64], sizes: NDArray[np.int64]) -> None:
         """Refuse chunks beyond the end of the file before memory is taken for them."""
         beyond = np.flatnonzero(sizes > self.source.fingerprint.size - offsets)
         if len(beyond):
             end = int(offsets[beyond[0]]) + int(sizes[beyond[0]])
             ends = f"the file ends at byte {self.source.fingerprint.size}, but it is stored up to byte {end}"
             raise DamagedFileError(
-                f"{self._describe(pieces[beyond[0]].number)}: {ends}",
+                f"{self._describe(int(numbers[beyond[0]]))}: {ends}",
                 hint="the file was cut off while it was written or copied; get it again",
             )
 
@@ -176,8 +225,7 @@ class ChunkedRows:
         except (DamagedFileError, FilterError) as error:
             if error.file is not None:
                 raise
-            hint = _LIBRARY_HINT if isinstance(error, FilterError) else error.hint
-            raise type(error)(f"{self._describe(piece.number)}: {error.problem}", hint=hint) from error
+            raise self._placed(error, piece.number) from error
 
     def _find_whole(self, piece: _Piece, batch: _Batch) -> Bytes | None:
         """Return the part of the batch that is the chunk as it is, if there is one."""

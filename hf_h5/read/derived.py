@@ -3,53 +3,99 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..describe.derived import Fills
 from ..describe.schema import Column, Part
 from ..errors import DataError
+from .direct import DirectDataset
 from .plan import as_rows
+from .pool import shared_pool
 from .routes import Routes
+from .spans import can_read_spans, number_rows, read_spans
 from .values import ValueProblemError, decode_values, pick_field
 
-__all__ = ["PartFetch", "make_derived"]
+__all__ = ["KeptValues", "PartFetch", "make_derived"]
+
+Kept = TypeVar("Kept")
+
+
+class KeptValues:
+    """What derivations keep as long as a reader is open; thread-safe, each value made once."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, str, str], Any] = {}
+        # Held while a value is made: others that come meanwhile need the same one.
+        self._lock = threading.RLock()
+
+    def find(self, key: tuple[str, str, str], make: Callable[[], Kept]) -> Kept:
+        """Return a value, made now if it is not there."""
+        with self._lock:
+            if key not in self._values:
+                self._values[key] = make()
+            found: Kept = self._values[key]
+            return found
 
 
 class PartFetch:
-    """Reads plain columns of a part; see ``describe.derived.Fetch``."""
+    """Reads plain columns of a part for one request; see ``describe.derived.Fetch``.
 
-    def __init__(self, routes: Routes, part: Part) -> None:
-        self._routes, self._part = routes, part
+    Columns that are made of one dataset's same rows (where the lists of each row begin and end) read them once.
+    """
+
+    def __init__(self, routes: Routes, part: Part, kept: KeptValues) -> None:
+        self._routes, self._part, self._kept = routes, part, kept
+        self._read: dict[tuple[str, tuple[str, ...]], tuple[NDArray[np.int64], NDArray[Any]]] = {}
 
     def rows(self, source: Column, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Rows in any order, decoded."""
+        key = (source.path, source.fields)
+        before, values = self._read.get(key, (None, None))
+        if before is not None and values is not None and np.array_equal(before, rows):
+            return values
         self._check(source, rows)
-        return self._fetch(source, rows)
+        values = self._fetch(source, rows)
+        self._read[key] = (rows, values)
+        return values
 
     def spans(self, source: Column, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
-        """Runs of rows, one after the other."""
-        self._check(source, starts)
-        self._check(source, stops - 1)
-        counts = stops - starts
-        if (counts < 0).any():
+        """Runs of rows, one after the other; empty ones may lie anywhere."""
+        if (stops < starts).any():
             raise DataError(
                 "a run of rows ends before it begins", file=self._part.file, path=self._part.path_of(source)
             )
-        firsts = np.cumsum(counts) - counts
-        rows = np.arange(int(counts.sum()), dtype=np.int64) + np.repeat(starts - firsts, counts)
-        return self._fetch(source, rows)
+        filled = stops > starts
+        if not filled.all():
+            starts, stops = starts[filled], stops[filled]
+        self._check(source, starts)
+        self._check(source, stops - 1)
+        found = self._routes.find(self._part.file_of(source), self._part.path_of(source), source)
+        if isinstance(found, DirectDataset) and not source.axis and can_read_spans(found, starts, stops):
+            return self._decoded(source, read_spans(found, starts, stops, shared_pool(found.threads)))
+        return self._fetch(source, number_rows(starts, stops))
 
     def whole(self, source: Column) -> NDArray[Any]:
         """The whole dataset."""
         values: NDArray[Any] = self._fetch(replace(source, take="whole"), np.zeros(1, np.int64))[0]
         return values
 
+    def kept(self, key: str, make: Callable[[], Kept]) -> Kept:
+        """What was made the first time."""
+        return self._kept.find((self._part.file, self._part.prefix, key), make)
+
     def _fetch(self, source: Column, rows: NDArray[np.int64]) -> NDArray[Any]:
         file, path = self._part.file_of(source), self._part.path_of(source)
         raw = self._routes.fetch(file, path, source, as_rows(rows, int(rows.max(initial=-1)) + 1))
+        return self._decoded(source, raw)
+
+    def _decoded(self, source: Column, raw: Any) -> NDArray[Any]:
+        file, path = self._part.file_of(source), self._part.path_of(source)
         try:
             return decode_values(source.element, pick_field(raw, source.fields))
         except ValueProblemError as error:
@@ -74,8 +120,10 @@ def _length(source: Column) -> int:
     return n_values // max(1, math.prod(size for size in source.row_shape if size is not None))
 
 
-def make_derived(routes: Routes, part: Part, column: Column, rows: NDArray[np.int64]) -> NDArray[Any]:
-    """Make the values of some rows of a part's derived column.
+def make_derived(
+    fetch: PartFetch, part: Part, column: Column, rows: NDArray[np.int64], out: NDArray[Any] | None = None
+) -> NDArray[Any]:
+    """Make the values of some rows of a part's derived column, in ``out`` if the derivation can fill it.
 
     Raises
     ------
@@ -85,7 +133,10 @@ def make_derived(routes: Routes, part: Part, column: Column, rows: NDArray[np.in
     if column.derived is None:
         raise ValueError(f"column {column.name!r} is not derived")
     try:
-        return column.derived.make(rows, PartFetch(routes, part))
+        if out is not None and isinstance(column.derived, Fills):
+            column.derived.fill(rows, fetch, out)
+            return out
+        return column.derived.make(rows, fetch)
     except DataError as error:
         if error.file is not None:
             raise

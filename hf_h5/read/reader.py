@@ -13,12 +13,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from ..describe.derived import Fills
 from ..describe.options import Options
 from ..describe.schema import Column, Part, Table
 from ..errors import ClosedError, ColumnError, DataError, RowError, closest_names
 from .assembly import Assembly, made_values
 from .cache import CacheInfo, ChunkCache
-from .derived import make_derived
+from .derived import KeptValues, PartFetch, make_derived
 from .h5py_route import LibraryFiles
 from .plan import Places, Rows, as_rows
 from .pool import default_threads
@@ -72,6 +73,7 @@ class TableReader:
         threads = options.threads or default_threads()
         self._routes = Routes(self._library, self._prints, route=options.route, cache=self._cache, threads=threads)
         self._single = SingleRows(self._table, self._routes)
+        self._kept = KeptValues()
 
     def _routes_of_this_process(self) -> Routes:
         if self._pid != os.getpid():
@@ -127,8 +129,9 @@ class TableReader:
         places = list(self._places(wanted))
         batch = {name: Assembly(self._table.columns[name], len(wanted), (out or {}).get(name)) for name in names}
         for part, local, places_out in places:
+            fetch = PartFetch(self._routes_of_this_process(), part, self._kept)
             for column_names in _by_dataset(part, names).values():
-                self._read_part(part, local, places_out, column_names, batch, wanted)
+                self._read_part(part, local, places_out, column_names, batch, wanted, fetch)
         return {name: assembly.result() for name, assembly in batch.items()}
 
     def read_row(self, row: int, columns: tuple[str, ...]) -> Batch:
@@ -205,7 +208,7 @@ class TableReader:
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
-        for name in ("_library", "_routes", "_single", "_pid"):
+        for name in ("_library", "_routes", "_single", "_kept", "_pid"):
             del state[name]
         if self._pinned and not all(os.path.exists(file) for file in self._pinned):
             raise ClosedError("an HDF5 file that lives in memory cannot be sent to a worker", file=self._name)
@@ -264,6 +267,7 @@ class TableReader:
         names: list[str],
         batch: dict[str, Assembly],
         rows: Rows,
+        fetch: PartFetch,
     ) -> None:
         """Read the columns of one dataset (or of none: constants and counters) for rows of one part."""
         first = part.columns[names[0]]
@@ -273,8 +277,12 @@ class TableReader:
             return
         routes = self._routes_of_this_process()
         if first.take == "derived":
-            values = make_derived(routes, part, first, np.asarray(local, np.int64))
-            batch[names[0]].put(places, relabel(values, first.element, self._table.columns[names[0]].element))
+            name = names[0]
+            out = batch[name].made_target(places, first) if isinstance(first.derived, Fills) else None
+            values = make_derived(fetch, part, first, np.asarray(local, np.int64), out)
+            if values is out:
+                return
+            batch[name].put(places, relabel(values, first.element, self._table.columns[name].element))
             return
         file, path = part.file_of(first), part.path_of(first)
         if len(names) == 1 and (target := batch[names[0]].number_target(places, first)) is not None:
