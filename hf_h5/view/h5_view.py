@@ -22,6 +22,7 @@ from ..read.rows import RowSource
 from ..recipes import load_recipe
 from .column import ViewColumn
 from .columns import ColumnMethods
+from .cutting import cut_rows
 from .exports import ExportMethods
 from .loading import LoadingMethods
 from .rows import RowMethods
@@ -43,6 +44,9 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
         Which split, where the files hold several; as in ``datasets``, ``"train[:10%]"`` and ``"train+test"`` work.
     cache_bytes
         Bound of the decoded chunks that are kept, over all files and columns: a number, or a text such as ``"256MB"``.
+    window, pad
+        ``(length, stride)``, or a length for a stride of 1: each row of the view is a window of so many rows, of one
+        episode or file. ``pad="edge"`` and ``pad="zero"`` fill those at the end; without it only whole windows count.
     complex
         Whether the halves ``x/real`` and ``x/imag`` of complex numbers are one column ``x`` of complex numbers.
     recipe
@@ -63,6 +67,8 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
         *,
         split: str | None = None,
         cache_bytes: int | str = DEFAULT_CACHE,
+        window: int | tuple[int, int] | None = None,
+        pad: str | None = None,
         complex: bool = False,
         recipe: str | os.PathLike[str] | None = None,
         **options: Any,
@@ -71,9 +77,13 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
             options = {**load_recipe(recipe).options, **options}
         opened = open_tables(files, split, make_options(**options), cache_bytes)
         chosen = opened.options
-        shown = show_table(opened.reader.schema, nested=chosen.nested, given=chosen.features, join_complex=complex)
-        self._begin(opened.reader, shown, opened.rows, split)
-        self._change(description=opened.description, in_memory=opened.was_open, threads=chosen.threads)
+        cut = cut_rows(opened.reader, opened.rows, window=window, pad=pad)
+        # The user's features are those of single rows; windows of them follow from the columns.
+        given = chosen.features if cut.source is opened.reader else None
+        shown = show_table(cut.source.schema, nested=chosen.nested, given=given, join_complex=complex)
+        self._begin(cut.source, shown, cut.rows, split)
+        facts = {"description": opened.description, "cut": cut.facts}
+        self._change(**facts, in_memory=opened.was_open, threads=chosen.threads)
 
     def _begin(self, source: RowSource, shown: Shown, rows: RowNumbers, split: str | None) -> None:
         """Show all rows of a source in the default format."""
@@ -87,6 +97,7 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
             tuple=None,
             warned=set(),
             description="",
+            cut={},
             in_memory=False,
             threads=None,
         )
@@ -122,7 +133,7 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
         return make_info(self.features, self._description)
 
     def __repr__(self) -> str:
-        facts = {"features": self.column_names, "num_rows": self.num_rows, **self._storage_facts()}
+        facts = {"features": self.column_names, "num_rows": self.num_rows, **self._cut, **self._storage_facts()}
         lines = [f"    {name}: {value}" for name, value in facts.items()]
         return f"{type(self).__name__}({{\n" + ",\n".join(lines) + "\n})"
 
@@ -131,7 +142,9 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
 
         cells = [(name, repr(feature), self._layouts().get(name, "")) for name, feature in self.features.items()]
         rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in cells)
-        facts = " · ".join(f"{name} {value}" for name, value in self._storage_facts().items() if name != "chunks")
+        facts = " · ".join(
+            f"{name} {value}" for name, value in (self._cut | self._storage_facts()).items() if name != "chunks"
+        )
         return (
             f"<div><b>{escape(type(self).__name__)}</b>: {self.num_rows:,} rows · {escape(facts)}"
             f"<table><tr><th>column</th><th>feature</th><th>stored</th></tr>{rows}</table></div>"

@@ -33,6 +33,8 @@ class ViewState:
         Rows of the source, in the view's order.
     _warned
         Columns of which the user was warned; shared with the views made from this one.
+    _cut
+        How rows were cut into windows or patches, in words.
     _in_memory
         Whether the source may change without its fingerprint.
     """
@@ -48,6 +50,7 @@ class ViewState:
     _split: str | None
     _threads: int | None
     _description: str
+    _cut: dict[str, str]
 
     def _copy(self, **changes: Any) -> Self:
         """A view of the same source with some facts changed; costs indices, not data."""

@@ -163,4 +163,4 @@ def test_a_damaged_chunk_is_named_by_its_corner(tmp_path: Path) -> None:
     dataset = DirectDataset(index, LocalSource(file), file=str(file), path="/x")
     with pytest.raises(DamagedFileError, match=r"the chunk at \(0, 4\) cannot be read.*x.h5::/x"):
         read_along(dataset, range(5, 7), 1)
-    assert read_along(dataset, range(0, 2), 1).shape == (2, 8)
+    assert read_along(dataset, range(2), 1).shape == (2, 8)

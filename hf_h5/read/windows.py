@@ -1,0 +1,294 @@
+"""Windows of rows as rows: a source over another one, each of whose rows are ``length`` rows of that one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..describe.elements import Binary, FeatureSpec, Label, Number, Text
+from ..describe.schema import Column, Part, Table
+from ..errors import DataError, OptionError
+from .cache import CacheInfo
+from .plan import Rows, as_rows
+from .rows import RowSource
+from .window_rows import Gathered, Windows, find_runs
+
+__all__ = ["IS_PAD", "WindowSource", "filler", "lengthened"]
+
+Arrays = dict[str, NDArray[Any]]
+
+IS_PAD = "is_pad"
+"""The column that says which rows of a window were filled in."""
+
+_SINGLE = ("constant", "counter")
+_GROUP_BYTES = 8 << 20
+
+
+class WindowSource:
+    """Rows of another source, ``length`` of them at a time; pickles with that source.
+
+    A column of rows ``(...)`` becomes one of rows ``(length, ...)``. What no dataset holds stays single: of constants
+    of an episode and of counters, a window has the value of its first row. With ``pad`` there is a column ``is_pad``.
+
+    Parameters
+    ----------
+    source
+        Where the rows come from; it is closed along.
+    rows
+        Those that may be in windows, in order.
+    length, stride
+        Rows of a window, and from the begin of one to that of the next.
+    pad
+        ``"edge"`` and ``"zero"``: a window begins at every stride, and what lies beyond the end of the part is the
+        last row again, or zeros (-1 for class labels, empty strings). None: only whole windows.
+
+    Raises
+    ------
+    OptionError
+        If a column cannot be in windows, or there is not one window.
+    """
+
+    def __init__(self, source: RowSource, rows: Rows, *, length: int, stride: int, pad: str | None) -> None:
+        self._source, self._pad = source, pad
+        table = source.schema
+        starts, sizes = find_runs(rows, table.starts)
+        self._windows = Windows(starts, sizes, length, stride, pad is not None)
+        self._file = table.files[0] if table.files else None
+        _check_columns(table, self._file)
+        self._check_count(sizes)
+        self._single = frozenset(name for name, column in table.columns.items() if column.take in _SINGLE)
+        self._table = _windowed(table, self._windows, pad)
+        self._made = frozenset(self._table.columns) - frozenset(table.columns)
+
+    def _check_count(self, sizes: NDArray[np.int64]) -> None:
+        if len(sizes) and not len(self._windows):
+            longest = int(sizes.max())
+            raise OptionError(
+                f"window={self._windows.length} is longer than every run of rows: the longest has {longest:,}",
+                file=self._file,
+                hint=f"use window={longest} or less, or pad='edge' or pad='zero', which fill windows at the end",
+            )
+
+    @property
+    def schema(self) -> Table:
+        """The table of windows; its parts count windows."""
+        return self._table
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that changes when the rows may have changed, or are cut otherwise."""
+        cut = self._windows
+        digest = hashlib.sha256(np.stack([cut.starts, cut.sizes]).tobytes())
+        digest.update(repr((self._source.fingerprint, cut.length, cut.stride, self._pad)).encode())
+        return digest.hexdigest()[:16]
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def __str__(self) -> str:
+        cut = self._windows
+        none = int((cut.counts == 0).sum())
+        lost = f"; {none} of {len(cut.counts)} runs of rows are too short for one" if none else ""
+        filled = f", pad={self._pad!r}" if self._pad else ""
+        return f"{cut.length} rows every {cut.stride}{filled}{lost}"
+
+    def read(self, rows: Any, columns: Sequence[str] | None = None, out: Mapping[str, Any] | None = None) -> Arrays:
+        """Read windows in any order, repeats allowed; rows that several share are read once."""
+        return self._read(as_rows(rows, len(self)), columns, out or {}, self._source.read)
+
+    def read_row(self, row: int, columns: tuple[str, ...]) -> Arrays:
+        """Read one window as ``read`` does."""
+        return self.read(range(row, row + 1), columns)
+
+    def read_here(self, rows: NDArray[np.int64], columns: Sequence[str], out: Mapping[str, Any]) -> Arrays:
+        """Read windows as ``read`` does, with as little help of other threads as can be."""
+        return self._read(as_rows(rows, len(self)), columns, out, self._fetch_here)
+
+    def _fetch_here(self, rows: Any, names: Sequence[str], out: Mapping[str, Any] | None = None) -> Arrays:
+        wanted = np.asarray(rows, np.int64)
+        columns = self._source.schema.columns
+        arrays = {
+            name: np.empty((len(wanted), *_sizes(columns[name])), columns[name].dtype)
+            for name in names
+            if columns[name].dtype.kind != "O"
+        }
+        return self._source.read_here(wanted, names, {**arrays, **(out or {})})
+
+    def _read(
+        self, rows: Rows, columns: Sequence[str] | None, out: Mapping[str, Any], fetch: Callable[..., Arrays]
+    ) -> Arrays:
+        names = list(self._table.columns) if columns is None else list(columns)
+        windows = np.asarray(rows, np.int64)
+        found: Arrays = {}
+        single = [name for name in names if name in self._single]
+        if single:
+            given = {name: out[name] for name in single if name in out}
+            found |= fetch(self._windows.firsts_of(windows), single, given)
+        many = [name for name in names if name not in self._single | self._made]
+        if many:
+            found |= self._read_many(windows, many, out, fetch)
+        for name in self._made.intersection(names):
+            found[name] = self._is_pad(windows, out.get(name))
+        return {name: found[name] for name in names}
+
+    def _is_pad(self, windows: NDArray[np.int64], out: NDArray[Any] | None) -> NDArray[Any]:
+        flags = np.empty((len(windows), self._windows.length), np.bool_) if out is None else out
+        np.greater_equal(np.arange(self._windows.length), self._windows.counts_of(windows)[:, np.newaxis], out=flags)
+        return flags
+
+    def _read_many(
+        self, windows: NDArray[np.int64], names: list[str], out: Mapping[str, Any], fetch: Callable[..., Arrays]
+    ) -> Arrays:
+        length = self._windows.length
+        wanted = self._windows.gather(windows)
+        targets = {name: self._target(name, len(windows), out.get(name)) for name in names}
+        if len(wanted.rows) == len(windows) * length:
+            # Each row is in one window: they are read to where they belong.
+            steps = self._windows.firsts_of(windows)[:, np.newaxis] + np.arange(length)
+            rows = as_rows(steps.reshape(-1), len(self._source))
+            found = fetch(rows, names, {name: _joined(each) for name, each in targets.items() if _is_plain(each)})
+            return {name: self._shaped(name, values, targets[name]) for name, values in found.items()}
+        found = fetch(as_rows(wanted.rows, len(self._source)), names)
+        return {name: self._gathered(name, values, wanted, targets[name]) for name, values in found.items()}
+
+    def _target(self, name: str, n_windows: int, out: NDArray[Any] | None) -> NDArray[Any]:
+        if out is not None:
+            return out
+        column = self._table.columns[name]
+        return np.empty((n_windows, *_sizes(column)), column.dtype)
+
+    def _shaped(self, name: str, values: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
+        """The rows of windows one after the other as windows, in the target's memory."""
+        plain = np.ma.getdata(values).reshape(target.shape)
+        if not np.may_share_memory(plain, target):
+            target[...] = plain
+        return self._masked(name, target, _mask_of(values, lambda mask: mask.reshape(target.shape)))
+
+    def _gathered(self, name: str, values: NDArray[Any], wanted: Gathered, target: NDArray[Any]) -> NDArray[Any]:
+        """Put the rows of each window together, and fill in those that lie beyond the end."""
+        steps = np.arange(self._windows.length)
+        places = wanted.begins[:, np.newaxis] + np.minimum(steps, wanted.counts[:, np.newaxis] - 1)
+        plain = np.ma.getdata(values)
+        if target.flags.c_contiguous:
+            # mode="clip" keeps numpy from buffering its output; the places are inside.
+            np.take(plain, places, axis=0, out=target, mode="clip")
+        else:
+            target[...] = plain[places]
+        if self._pad == "zero":
+            column = self._table.columns[name]
+            target[steps >= wanted.counts[:, np.newaxis]] = filler(column)
+        return self._masked(name, target, _mask_of(values, lambda mask: mask[places]))
+
+    def _masked(self, name: str, values: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[Any]:
+        """Windows without values are masked; one of which some rows have none cannot be said."""
+        if mask is None:
+            return values
+        flags = mask.reshape(len(mask), -1)
+        if not (flags.all(axis=1) == flags.any(axis=1)).all():
+            raise DataError(
+                f"column {name!r} has rows without a value, which a window cannot hold",
+                file=self._file,
+                hint="leave it out with columns=[...], or read it without window=",
+            )
+        return np.ma.MaskedArray(values, mask)
+
+    def row_groups(self) -> NDArray[np.int64]:
+        """``(k + 1,)`` boundaries of windows that are worth reading together: they share most of their chunks."""
+        return self._windows.groups(self._source.row_groups(), max(1, _GROUP_BYTES // self._table.row_bytes))
+
+    def cache_info(self) -> CacheInfo:
+        """How much the cache of decoded chunks holds, and how often it helped."""
+        found: CacheInfo = (
+            self._source.cache_info() if hasattr(self._source, "cache_info") else CacheInfo(0, 0, 0, 0, 0)
+        )
+        return found
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+
+def _windowed(table: Table, windows: Windows, pad: str | None) -> Table:
+    """The table of windows of a table's rows."""
+    columns = {
+        name: column if column.take in _SINGLE else lengthened(column, windows.length)
+        for name, column in table.columns.items()
+    }
+    if pad is not None and IS_PAD not in columns:
+        shape = (windows.length,)
+        columns[IS_PAD] = Column(IS_PAD, "", "constant", Number(np.dtype(np.bool_)), shape)
+    owner = np.searchsorted(table.starts, windows.starts, side="right") - 1
+    parts: list[Part] = [
+        replace(table.parts[part], n_rows=count)
+        for part, count in zip(owner.tolist(), windows.counts.tolist(), strict=True)
+    ]
+    rule = f"{table.rule}; windows of {windows.length} rows"
+    return replace(table, columns=columns, parts=tuple(parts), rule=rule, splits={})
+
+
+def lengthened(column: Column, length: int) -> Column:
+    """The column whose rows are ``length`` rows of a column."""
+    shape = (length, *column.row_shape)
+    feature = None if column.feature is None else _lengthened_spec(column.feature, length)
+    return replace(column, row_shape=shape, feature=feature)
+
+
+def _lengthened_spec(spec: FeatureSpec, length: int) -> FeatureSpec:
+    if str(spec.get("_type")).startswith("Array") and len(spec["shape"]) < 5:
+        shape = (length, *spec["shape"])
+        return {**spec, "shape": shape, "_type": f"Array{len(shape)}D"}
+    return {"feature": spec, "length": length, "_type": "List"}
+
+
+def filler(column: Column) -> Any:
+    """What stands where there is no value: zero, no class, or an empty string."""
+    match column.element:
+        case Label():
+            return -1
+        case Text():
+            return ""
+        case Binary():
+            return b""
+        case _:
+            return np.zeros((), column.dtype)
+
+
+def _check_columns(table: Table, file: str | None) -> None:
+    for name, column in table.columns.items():
+        is_even = not column.is_ragged and isinstance(column.element, Number | Label | Text | Binary)
+        if is_even or column.take in _SINGLE:
+            continue
+        part = table.parts[0] if table.parts else None
+        is_whole = column.take == "whole"
+        raise OptionError(
+            f"window=: column {name!r} is {column.feature_text}, whose rows differ in length",
+            file=file,
+            path=part.path_of(part.columns[name]) if part else column.path,
+            hint="layout='steps' makes the steps of each group rows" if is_whole else "leave it out with columns=[...]",
+        )
+
+
+def _sizes(column: Column) -> tuple[int, ...]:
+    return tuple(size for size in column.row_shape if size is not None)
+
+
+def _is_plain(target: NDArray[Any]) -> bool:
+    """Whether numbers may be read into an array as if its windows were one."""
+    return target.dtype.kind != "O" and target.flags.c_contiguous
+
+
+def _joined(target: NDArray[Any]) -> NDArray[Any]:
+    return target.reshape(-1, *target.shape[2:])
+
+
+def _mask_of(
+    values: NDArray[Any], arrange: Callable[[NDArray[np.bool_]], NDArray[np.bool_]]
+) -> NDArray[np.bool_] | None:
+    """Where rows have no value, as windows; None where all have one."""
+    mask: NDArray[np.bool_] = np.ma.getmaskarray(values)
+    return arrange(mask) if isinstance(values, np.ma.MaskedArray) and mask.any() else None
