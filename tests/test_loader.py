@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import itertools
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +158,26 @@ def test_a_tensor_given_to_the_consumer_is_never_overwritten(view: Any, prefetch
     assert all(torch.equal(one, other) for one, other in zip(kept, copies, strict=True))
 
 
+@pytest.mark.parametrize("kind", [("torch", {}), ("torch", {"dtype": None}), ("numpy", {})], ids=str)
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_who_keeps_every_batch_of_two_epochs_finds_them_unchanged(
+    tmp_path: Path, kind: Any, settings: dict[str, Any]
+) -> None:
+    # Batches of 160 KB and more: memory of that size is used again when it is free.
+    images = np.random.default_rng(1).integers(0, 256, (130, 10_007), np.uint8)
+    with h5py.File(tmp_path / "a.h5", "w") as handle:
+        handle.create_dataset("images", data=images, chunks=(8, 10_007), compression="gzip", compression_opts=1)
+        handle["row"] = np.arange(130)
+    with hf_h5.H5TorchView(tmp_path / "a.h5") as opened:
+        loader = opened.with_format(kind[0], **kind[1]).loader(16, **settings)
+        kept = [batch for _ in range(2) for batch in loader]
+        dropped = sum(len(batch["row"]) for batch in loader)  # an epoch whose memory is free for others
+    assert dropped == 130
+    assert sorted(flat(kept)) == sorted([*range(130)] * 2)
+    for batch in kept:
+        np.testing.assert_array_equal(np.asarray(batch["images"]), images[batch["row"].tolist()])
+
+
 def test_memory_of_dropped_batches_is_used_again(view: Any) -> None:
     formatted = view.with_format("torch", dtype=None).select_columns(["images", "row"])
     addresses = {batch["images"].data_ptr() for batch in formatted.loader(16, prefetch=2)}
@@ -212,6 +234,36 @@ def test_any_ranks_state_resumes_any_number_of_ranks(
         loader.load_state_dict(states[-1])
         taken += flat(loader)
     assert sorted(taken) == list(range(N_ROWS))
+
+
+LAYOUTS = st.fixed_dictionaries({"batch_size": st.integers(1, 23), "world_size": st.integers(1, 9)})
+
+
+@given(data=st.data(), kind=st.sampled_from(["in order", "shuffled", "exact"]), epoch=st.integers(0, 2))
+def test_any_state_of_any_rank_resumes_any_layout_again_and_again(
+    view: Any, data: st.DataObject, kind: str, epoch: int
+) -> None:
+    """Ranks stop at any batch, and others go on from any rank's state, until an epoch ends: each row comes once."""
+    settings = {"shuffle": kind != "in order", "exact": kind == "exact", "shuffle_bytes": 3000, "seed": 9}
+    state, taken = None, 0
+    seen: list[int] = []
+    while taken < N_ROWS:
+        layout = data.draw(LAYOUTS)
+        ranks = [view.sampler(rank=rank, **layout, **settings) for rank in range(layout["world_size"])]
+        if N_ROWS - taken < layout["world_size"] and state is not None:
+            with pytest.raises(OptionError, match="cannot be shared"):
+                ranks[0].load_state_dict(state)
+            continue
+        stop = data.draw(st.integers(1, 12))
+        for sampler in ranks:
+            sampler.set_epoch(epoch) if state is None else sampler.load_state_dict(state)
+            seen += [row for batch in itertools.islice(sampler, stop) for row in batch]
+        states = [sampler.state_dict() for sampler in ranks]
+        assert all(each == states[0] for each in states)
+        state = json.loads(json.dumps(data.draw(st.sampled_from(states))))
+        taken = state["row"] if state["epoch"] == epoch else N_ROWS
+        assert len(seen) == taken
+    assert sorted(seen) == list(range(N_ROWS))
 
 
 def test_a_resumed_pass_gives_the_very_batches_and_then_the_next_epoch(view: Any) -> None:
@@ -348,6 +400,28 @@ def test_the_report_counts_what_the_order_costs(view: Any) -> None:
     assert exact.randomness == pytest.approx(1, abs=0.1)
     assert exact.decodes_per_chunk > 5
     assert "decodes: 1.00 of each chunk" in str(report)
+
+
+@pytest.mark.parametrize("world_size", [2, 8, 64])
+@pytest.mark.parametrize("windows_per_step", [1, 2, 4])
+def test_over_many_ranks_each_chunk_is_decoded_about_once(
+    tmp_path: Path, world_size: int, windows_per_step: int
+) -> None:
+    step_rows = 32 * world_size
+    n_rows = 5 * step_rows + 77
+    with h5py.File(tmp_path / "a.h5", "w") as handle:
+        handle.create_dataset("row", data=np.arange(n_rows), chunks=(16,), compression="gzip")
+    with hf_h5.H5TorchView(tmp_path / "a.h5") as opened:
+        # Two windows are in memory.
+        settings = {"shuffle": True, "shuffle_bytes": 2 * 8 * step_rows // windows_per_step}
+        report = opened.loader(32, rank=1, world_size=world_size, **settings).report()
+        assert report.window_rows == step_rows // windows_per_step
+        assert report.examined_rows == n_rows
+        assert report.decodes_per_chunk <= 1.3
+        counts = np.zeros(n_rows, np.int64)
+        for rank in range(world_size):
+            np.add.at(counts, flat(opened.loader(32, rank=rank, world_size=world_size, **settings)), 1)
+    assert (counts == 1).all()
 
 
 def test_chunks_are_decoded_once_in_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
