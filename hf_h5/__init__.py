@@ -12,9 +12,8 @@ from . import errors
 from .collate import collate
 from .hf_h5 import H5Builder, H5Config
 from .loading import load_dataset
-from .opening import open_table
+from .opening import describe, open_table
 from .registry import register, register_builder, unregister
-from .resolve.describing import describe
 
 if TYPE_CHECKING:
     from .view import H5TorchView

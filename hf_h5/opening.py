@@ -1,7 +1,8 @@
-"""Files and options -> a reader: what the view, ``open_table`` and the tools start from."""
+"""Files and options -> a schema or a reader: what the view, ``open_table`` and the tools start from."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,14 +12,16 @@ import h5py
 import numpy as np
 
 from .describe.options import Options, make_options
-from .describe.schema import Table
+from .describe.schema import Schema, Table
 from .errors import LayoutError, OptionError
+from .isolate.choose import AnyReader, make_reader, resolve, scans_apart
+from .isolate.reader import describe_isolated
 from .read.plan import Rows, as_rows
-from .read.reader import TableReader
 from .registry import parse_split
-from .resolve.tables import Resolved, resolve_splits, resolve_tables
+from .resolve import describing
+from .resolve.tables import Resolved
 
-__all__ = ["DEFAULT_CACHE", "Opened", "count_bytes", "open_table", "open_tables"]
+__all__ = ["DEFAULT_CACHE", "Opened", "count_bytes", "describe", "open_table", "open_tables"]
 
 DEFAULT_CACHE = "256MB"
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -33,7 +36,7 @@ class Opened:
     nothing is known of when it changes.
     """
 
-    reader: TableReader
+    reader: AnyReader
     rows: Rows
     options: Options
     description: str
@@ -61,7 +64,34 @@ def count_bytes(size: int | str, name: str) -> int:
     return int(float(found[1]) * (_BINARY_UNITS[found[2]] if found[3] else _UNITS[found[2]]))
 
 
-def open_table(files: Any, *, split: str | None = None, **options: Any) -> TableReader:
+def describe(file: Any, **options: Any) -> Schema:
+    """Say what is in an HDF5 file: its tables, their columns and features, splits, metadata, and what is left out.
+
+    Parameters
+    ----------
+    file
+        A path, or an open ``h5py.File`` or group.
+    **options
+        The options of the package that concern what is read; see the reference page. With ``table``, ``columns``,
+        ``class_labels`` or ``features`` the schema holds only the table that these make.
+
+    Returns
+    -------
+    Schema
+        ``str()`` of it is the tree that a person reads.
+
+    Raises
+    ------
+    H5Error
+        If the file is missing, no HDF5, damaged, or reaches outside itself.
+    """
+    chosen = make_options(**options)
+    if isinstance(file, str | os.PathLike) and scans_apart(file, chosen):
+        return describe_isolated(os.fspath(file), options, chosen)
+    return describing.describe(file, **options)
+
+
+def open_table(files: Any, *, split: str | None = None, **options: Any) -> AnyReader:
     """Open a table for reading as numpy arrays.
 
     Parameters
@@ -84,14 +114,14 @@ def open_table(files: Any, *, split: str | None = None, **options: Any) -> Table
         If the files cannot be read or do not form one table.
     """
     chosen = make_options(**options)
-    resolved = _resolve(files, chosen)
+    resolved = resolve(files, chosen)
     return _reader(_one_table(resolved, split), chosen, files)
 
 
 def open_tables(files: Any, split: str | None, options: Options, cache_bytes: int | str = DEFAULT_CACHE) -> Opened:
     """Open the rows that a split such as ``"train[:10%]"`` or ``"train+test"`` names."""
     kept_bytes = count_bytes(cache_bytes, "cache_bytes")
-    resolved = _resolve(files, options)
+    resolved = resolve(files, options)
     facts = (options, str(resolved.schema), isinstance(files, h5py.Group))
     if split is None or split in resolved.splits:
         reader = _reader(_one_table(resolved, split), options, files, kept_bytes)
@@ -117,12 +147,6 @@ def _parse(split: str, tables: Mapping[str, Table]) -> list[tuple[str, int, int]
         ) from error
 
 
-def _resolve(files: Any, options: Options) -> Resolved:
-    if isinstance(files, Mapping) and not isinstance(files, h5py.Group):
-        return resolve_splits(files, options)
-    return resolve_tables(files, options)
-
-
 def _one_table(resolved: Resolved, split: str | None) -> Table:
     tables = resolved.splits
     if split is None:
@@ -143,8 +167,8 @@ def _one_table(resolved: Resolved, split: str | None) -> Table:
 
 def _reader(
     table: Table, options: Options, files: Any, cache_bytes: int = count_bytes(DEFAULT_CACHE, "cache_bytes")
-) -> TableReader:
+) -> AnyReader:
     pinned = {files.file.filename: files.file} if isinstance(files, h5py.Group) else None
-    reader = TableReader(table, options, cache_bytes=cache_bytes, pinned=pinned)
+    reader = make_reader(table, options, cache_bytes=cache_bytes, pinned=pinned)
     reader.check_first_rows()
     return reader

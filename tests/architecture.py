@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "read": frozenset({"errors", "describe"}),
     "conventions": frozenset({"errors", "describe"}),
     "resolve": frozenset({"errors", "describe", "conventions"}),
+    "isolate": frozenset({"errors", "describe", "resolve", "read"}),
     "assemble": frozenset({"errors", "describe", "registry"}),
     "hub": frozenset({"errors", "describe", "registry", "read", "assemble"}),
     "distributed": frozenset({"errors", "describe", "registry", "read", "assemble", "sampling"}),

@@ -38,8 +38,12 @@ class Limits:
         Decoded bytes of a dataset of more than 1 GiB for each stored byte.
     metadata_bytes
         Size of a scalar or attribute that is kept as metadata.
+    turned_bytes
+        Decoded bytes of a sparse matrix by columns, which is turned round in memory to have its rows.
     seconds
-        Time of a scan.
+        Time of a scan; with ``isolate=True`` of any question to the library.
+    memory_bytes
+        Memory of the process of ``isolate=True``, without mapped files.
     """
 
     objects: int = 1_000_000
@@ -50,7 +54,9 @@ class Limits:
     row_bytes: int = 256 << 20
     expansion: int = 10_000
     metadata_bytes: int = 1 << 16
+    turned_bytes: int = 4 << 30
     seconds: int = 300
+    memory_bytes: int = 2 << 30
 
     def check(self, name: str, value: float, *, file: str, path: str | None = None) -> None:
         """Raise if ``value`` exceeds the budget called ``name``."""

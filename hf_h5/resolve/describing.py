@@ -1,4 +1,4 @@
-"""One file and options -> its schema: the public ``describe``."""
+"""One file and options -> its schema."""
 
 from __future__ import annotations
 
@@ -19,26 +19,7 @@ __all__ = ["describe"]
 
 
 def describe(file: Any, **options: Any) -> Schema:
-    """Say what is in an HDF5 file: its tables, their columns and features, splits, metadata, and what is left out.
-
-    Parameters
-    ----------
-    file
-        A path, or an open ``h5py.File`` or group.
-    **options
-        The options of the package that concern what is read; see the reference page. With ``table``, ``columns``,
-        ``class_labels`` or ``features`` the schema holds only the table that these make.
-
-    Returns
-    -------
-    Schema
-        ``str()`` of it is the tree that a person reads.
-
-    Raises
-    ------
-    H5Error
-        If the file is missing, no HDF5, damaged, or reaches outside itself.
-    """
+    """The schema of a file or an open group, looked at in this process; see ``opening.describe``."""
     chosen = make_options(**options)
     if not isinstance(file, str | os.PathLike | h5py.Group):
         raise OptionError(f"file={file!r} is not a path or an open HDF5 file", hint="describe takes one file at a time")

@@ -23,10 +23,9 @@ from ..describe.options import Options, make_options
 from ..describe.schema import Table
 from ..describe.wording import bytes_text
 from ..errors import OptionError
+from ..isolate.choose import AnyReader, make_reader, resolve
 from ..opening import count_bytes
 from ..read.fingerprint import Fingerprint
-from ..read.reader import TableReader
-from ..resolve.tables import resolve_splits
 from ..sharding import batch_bounds
 
 __all__ = ["MANIFEST", "Shard", "plan_shards", "run_convert"]
@@ -95,9 +94,11 @@ def run_convert(
     """
     chosen = make_options(**(options or {}))
     names = [os.path.abspath(file) if "://" not in file else file for file in expand_files(list(files))]
-    tables = resolve_splits({"train": names}, chosen).splits
+    tables = resolve({"train": names}, chosen).splits
     with contextlib.ExitStack() as opened:
-        readers = {split: opened.enter_context(TableReader(table, chosen)) for split, table in tables.items()}
+        readers: dict[str, AnyReader] = {split: make_reader(table, chosen) for split, table in tables.items()}
+        for reader in readers.values():
+            opened.enter_context(reader)
         shards = plan_shards(readers, count_bytes(max_shard_size, "max_shard_size"))
         target = _Target(Path(output), _manifest(names, chosen, shards), say)
         _prepare(target, overwrite)
@@ -111,7 +112,7 @@ def run_convert(
     return 0
 
 
-def plan_shards(readers: Mapping[str, TableReader], shard_bytes: int) -> list[Shard]:
+def plan_shards(readers: Mapping[str, AnyReader], shard_bytes: int) -> list[Shard]:
     """Cut each split into shards of about equal bytes at the boundaries of its row groups.
 
     A split without rows has one, too, so that its columns are known. The same files, options and size give the same
@@ -218,7 +219,7 @@ def _is_done(file: Path, shard: Shard) -> bool:
         return False
 
 
-def _write_shard(target: _Target, shard: Shard, reader: TableReader, options: Options) -> None:
+def _write_shard(target: _Target, shard: Shard, reader: AnyReader, options: Options) -> None:
     table, file = reader.schema, target.folder / shard.name
     features = table_features(table, nested=options.nested, given=options.features)
     rows = options.batch_size or max(1, _BATCH_BYTES // _row_bytes(table))
