@@ -17,15 +17,15 @@ from typing import Any
 import datasets
 import pyarrow as pa
 
-from .assemble.arrow import table_features, to_arrow_table
+from .assemble.arrow import record_rows, table_features, to_arrow_table
 from .cache_key import cache_key
 from .describe.opening import skip_others_by_split
 from .describe.options import Options, make_options
+from .describe.schema import Table
 from .errors import H5Error, MissingFileError, OptionError
-from .read.reader import TableReader
+from .isolate.choose import AnyReader, make_reader, resolve
 from .registry import make_key, parent_of_worker
-from .resolve.tables import resolve_splits
-from .sharding import batch_bounds, plan_ranges, split_range
+from .sharding import BatchSize, plan_batches, plan_ranges, split_range
 
 __all__ = ["H5Builder", "H5Config", "recipe_options"]
 
@@ -59,6 +59,7 @@ class H5Config(datasets.BuilderConfig):
     rows: str | None = None
     dense: bool = False
     decode: bool = False
+    axis: Any = None
 
     def options(self) -> Options:
         """Check the options and bring them into the package's form."""
@@ -78,6 +79,8 @@ class H5Builder(datasets.ArrowBasedBuilder):
     BUILDER_CONFIG_CLASS = H5Config
     OPTIONS: Mapping[str, Any] = {}
     """Options of a recipe; those of a call count more."""
+
+    _writer_batch_size: int | None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         given = {name: value for name, value in options.items() if value is not None}
@@ -106,13 +109,14 @@ class H5Builder(datasets.ArrowBasedBuilder):
         if self.config.data_dir:
             # A folder may hold other files too; those named one by one must be HDF5.
             paths = skip_others_by_split(paths, self.config.data_dir)
-        resolved = resolve_splits(paths, options)
+        resolved = resolve(paths, options)
         first = next(iter(resolved.splits.values()))
         self.info.description = self.info.description or str(resolved.schema)
         self.info.features = table_features(first, nested=options.nested, given=options.features)
+        self._writer_batch_size = self._writer_batch_size or record_rows(self.info.features, first.row_bytes)
         # Readers and not tables: they know the versions of the files that were looked at, here and in every worker.
         readers = {
-            split: TableReader(table, options, cache_bytes=_CACHE_BYTES) for split, table in resolved.splits.items()
+            split: make_reader(table, options, cache_bytes=_CACHE_BYTES) for split, table in resolved.splits.items()
         }
         return [
             datasets.SplitGenerator(
@@ -130,35 +134,34 @@ class H5Builder(datasets.ArrowBasedBuilder):
             return datasets.Dataset(empty, info=self.info, split=split)
         return super()._as_dataset(split, in_memory)
 
-    def _generate_more_gen_kwargs(self, ranges: list[tuple[int, int]], reader: TableReader) -> Iterator[dict[str, Any]]:
+    def _generate_more_gen_kwargs(self, ranges: list[tuple[int, int]], reader: AnyReader) -> Iterator[dict[str, Any]]:
         """Cut every range in two, for ``reshard()``."""
         groups = reader.row_groups()
         for start, stop in ranges:
             for piece in split_range(start, stop, groups):
                 yield {"ranges": [piece], "reader": reader}
 
-    def _generate_tables(self, ranges: list[tuple[int, int]], reader: TableReader) -> Iterator[tuple[Any, pa.Table]]:
-        options, table, groups = self.config.options(), reader.schema, reader.row_groups()
-        rows = options.batch_size or max(1, BATCH_BYTES // table.row_bytes)
-        bounds = [
-            (make_key(shard, number), piece)
-            for shard, (start, stop) in enumerate(ranges)
-            for number, piece in enumerate(batch_bounds(start, stop, rows, groups))
-        ]
+    def _generate_tables(self, ranges: list[tuple[int, int]], reader: AnyReader) -> Iterator[tuple[Any, pa.Table]]:
+        options, table = self.config.options(), reader.schema
+        size = _batch_size(options, table)
+        pieces = plan_batches(ranges, size, reader.row_groups())
         # A copy has handles of its own, so that a stream may be read twice, also at the same time.
         with copy.copy(reader) as own, ThreadPoolExecutor(1, thread_name_prefix="hf_h5-ahead") as ahead:
 
-            def make(piece: tuple[int, int]) -> pa.Table:
-                return to_arrow_table(own.read(range(*piece)), table, self.info.features, nested=options.nested)
+            def make(shard: int, batch: int, start: int, stop: int) -> tuple[Any, pa.Table]:
+                rows = own.read(range(start, stop))
+                return make_key(shard, batch), to_arrow_table(rows, table, self.info.features, nested=options.nested)
 
-            # One batch is read while the one before is written.
-            coming: Future[pa.Table] | None = None
             parent = parent_of_worker()
+            piece = next(pieces, None)
+            coming: Future[tuple[Any, pa.Table]] | None = ahead.submit(make, *piece) if piece else None
             try:
-                for number, (key, piece) in enumerate(bounds):
-                    batch = coming.result() if coming else make(piece)
-                    more = number + 1 < len(bounds)
-                    coming = ahead.submit(make, bounds[number + 1][1]) if more else None
+                while coming:
+                    key, batch = coming.result()
+                    size.note(batch.num_rows, batch.nbytes)
+                    # One batch is read while the one before is written.
+                    piece = next(pieces, None)
+                    coming = ahead.submit(make, *piece) if piece else None
                     if parent != parent_of_worker():
                         # Its files would lie among those of the next conversion, under the same names.
                         raise H5Error("the process that this worker converts for is gone")
@@ -167,6 +170,13 @@ class H5Builder(datasets.ArrowBasedBuilder):
             finally:
                 if coming:
                     coming.cancel()
+
+
+def _batch_size(options: Options, table: Table) -> BatchSize:
+    if options.batch_size:
+        return BatchSize(options.batch_size)
+    varies = any(column.is_ragged or column.dtype.kind == "O" for column in table.columns.values())
+    return BatchSize(max(1, BATCH_BYTES // table.row_bytes), target_bytes=BATCH_BYTES if varies else None)
 
 
 def recipe_options(recipe: type[H5Builder]) -> dict[str, Any]:

@@ -6,12 +6,12 @@ Pure; no I/O.
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["batch_bounds", "plan_ranges", "split_range"]
+__all__ = ["BatchSize", "batch_bounds", "plan_batches", "plan_ranges", "split_range"]
 
 # A range is worth a task of its own from about this size on ...
 RANGE_BYTES = 32 << 20
@@ -19,6 +19,10 @@ RANGE_BYTES = 32 << 20
 MIN_RANGES = 16
 # ... and a huge one is not cut into more tasks than schedulers and progress bars like.
 MAX_RANGES = 1024
+# Of rows whose size nobody knows before they are read, these are few if they are large ...
+_FIRST_ROWS = 64
+# ... and soon enough many if they are not.
+_GROWTH = 8
 
 
 def plan_ranges(groups: NDArray[np.int64], row_bytes: int) -> list[tuple[int, int]]:
@@ -62,20 +66,66 @@ def split_range(start: int, stop: int, groups: NDArray[np.int64]) -> list[tuple[
     return [(start, middle), (middle, stop)]
 
 
+class BatchSize:
+    """How many rows the next batch has: about ``target_bytes`` of them, by what those before turned out to hold.
+
+    Parameters
+    ----------
+    rows
+        Rows of every batch; the most that one has if rows vary.
+    target_bytes
+        Bytes that a batch is to hold; None if all rows are of one size, so that ``rows`` says it all.
+
+    Examples
+    --------
+    >>> size = BatchSize(1000, target_bytes=4096)
+    >>> size.rows
+    64
+    >>> size.note(64, 64 * 16)
+    >>> size.rows
+    256
+    """
+
+    def __init__(self, rows: int, *, target_bytes: int | None = None) -> None:
+        self._most = rows
+        self._target_bytes = target_bytes
+        self.rows = rows if target_bytes is None else min(rows, _FIRST_ROWS)
+
+    def note(self, n_rows: int, n_bytes: int) -> None:
+        """Learn from a batch how large rows are; the next one is at most eight times as long."""
+        if self._target_bytes is not None and n_rows:
+            fitting = self._target_bytes * n_rows // max(1, n_bytes)
+            self.rows = max(1, min(fitting, _GROWTH * n_rows, self._most))
+
+
 def batch_bounds(start: int, stop: int, rows: int, groups: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Cut a range into batches of about ``rows`` rows that end where row groups do, as far as groups are no larger.
 
     >>> batch_bounds(0, 10, 5, np.array([0, 4, 8, 10]))
     [(0, 4), (4, 8), (8, 10)]
     """
-    bounds: list[tuple[int, int]] = []
-    edges: Any = groups[(groups > start) & (groups < stop)]
-    while start < stop:
-        end = min(start + rows, stop)
-        if end < stop:
-            place = int(np.searchsorted(edges, end, side="right")) - 1
-            if place >= 0 and edges[place] > start:
-                end = int(edges[place])
-        bounds.append((start, end))
-        start = end
-    return bounds
+    return [(first, end) for _, _, first, end in plan_batches([(start, stop)], BatchSize(rows), groups)]
+
+
+def plan_batches(
+    ranges: Sequence[tuple[int, int]], size: BatchSize, groups: NDArray[np.int64]
+) -> Iterator[tuple[int, int, int, int]]:
+    """Cut ranges into batches as ``batch_bounds`` does, one by one: each has the size known when it is asked for.
+
+    Yields
+    ------
+    tuple
+        Number of the range, number of the batch in it, first row, and the row after the last.
+    """
+    for shard, (start, stop) in enumerate(ranges):
+        inner = groups[np.searchsorted(groups, start, side="right") : np.searchsorted(groups, stop)]
+        for batch in itertools.count():
+            if start >= stop:
+                break
+            end = min(start + size.rows, stop)
+            if end < stop:
+                place = int(np.searchsorted(inner, end, side="right")) - 1
+                if place >= 0 and inner[place] > start:
+                    end = int(inner[place])
+            yield shard, batch, start, end
+            start = end

@@ -59,6 +59,25 @@ def test_batches_are_of_bounded_size(tmp_path: Path) -> None:
     assert max(sizes) <= 16
 
 
+def test_batches_of_strings_are_of_bounded_size_too(tmp_path: Path) -> None:
+    # What such a row holds, nobody knows before it is read; 64 MB in all.
+    texts = np.array([chr(97 + number % 26) * 16_384 for number in range(4096)], object)
+    file = write_h5(tmp_path / "a.h5", {"text": texts}, chunks=(512,))
+    stream = load(str(file), streaming=True)
+    tables = [table for _, table in stream._ex_iterable.iter_arrow()]
+    assert max(table.nbytes for table in tables) <= 17 << 20
+    assert [text for table in tables for text in table["text"].to_pylist()] == texts.tolist()
+
+
+def test_narrow_rows_lie_in_large_record_batches(tmp_path: Path) -> None:
+    file = write_h5(tmp_path / "a.h5", {"x": np.arange(300_000), "y": np.arange(300_000) / 7})
+    sizes = [len(chunk) for chunk in load(str(file)).data["x"].chunks]
+    assert sum(sizes) == 300_000
+    assert min(sizes[:-1]) >= 16_000
+    few = load(str(file), cache_dir=str(tmp_path / "few"), writer_batch_size=500)
+    assert max(len(chunk) for chunk in few.data["x"].chunks) == 500
+
+
 @pytest.mark.parametrize("processes", [2, 3])
 def test_several_processes_give_the_same_dataset(file: Path, tmp_path: Path, processes: int) -> None:
     expected = load(str(file))

@@ -12,6 +12,7 @@ from typing import Any
 import datasets
 import numpy as np
 import pyarrow as pa
+from datasets.features.features import require_decoding
 from datasets.table import cast_array_to_feature
 from numpy.typing import NDArray
 
@@ -31,12 +32,15 @@ from ..describe.schema import Column, Table
 from ..errors import DataError
 from ..registry import make_list
 
-__all__ = ["column_features", "table_features", "to_arrow_table", "to_column"]
+__all__ = ["column_features", "record_rows", "table_features", "to_arrow_table", "to_column"]
 
 Batch = Mapping[str, NDArray[Any]]
 # Offsets by step; a batch of 16 MB of bytes needs some 20 MB of them.
 _OFFSETS: dict[int, NDArray[np.int32]] = {}
 _MAX_OFFSETS = 6
+# A record batch costs a Python call per column to write and to map; beyond this size that is nothing.
+_RECORD_BYTES = 1 << 20
+_DEFAULT_RECORD_ROWS = 1000
 
 
 def table_features(table: Table, *, nested: bool = False, given: Any = None) -> datasets.Features:
@@ -86,6 +90,17 @@ def _feature(spec: FeatureSpec) -> Any:
     if kind.startswith("Array"):
         values["shape"] = tuple(values["shape"])
     return getattr(datasets, kind)(**values)
+
+
+def record_rows(features: datasets.Features, row_bytes: int) -> int | None:
+    """Rows of the record batches in the cache; None: as many as ``datasets`` takes by default.
+
+    Of narrow rows ``datasets`` writes a thousand together, and of pictures a hundred, which are decoded one by one.
+    """
+    if any(require_decoding(feature) for feature in features.values()):
+        return None
+    rows = _RECORD_BYTES // row_bytes
+    return rows if rows > _DEFAULT_RECORD_ROWS else None
 
 
 def to_arrow_table(batch: Batch, table: Table, features: datasets.Features, *, nested: bool = False) -> pa.Table:
