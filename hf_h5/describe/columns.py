@@ -46,7 +46,7 @@ def dataset_columns(
     """
     if node.shape is None or node.stored is None:
         raise ValueError(f"{node.path} has no values")
-    shape: tuple[int | None, ...] = node.shape[1:] if take == "rows" else node.shape
+    shape: tuple[int | None, ...] = node.row_shape if take == "rows" else node.shape
     if take == "whole" and shape:
         # Rows of their own: how long the next one is nobody knows.
         shape = (None, *shape[1:])
@@ -62,6 +62,7 @@ def dataset_columns(
         storage=node.storage,
         attrs=attrs or {},
         parts=tuple(shown_name(part) for part in name.split("/")),
+        axis=node.axis if take == "rows" else 0,
     )
     return _expand(start, node.stored)
 

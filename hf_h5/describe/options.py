@@ -11,6 +11,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from ..errors import OptionError, closest_names
+from .axes import check_axis
 from .elements import FeatureSpec
 from .limits import Limits, make_limits
 
@@ -62,6 +63,7 @@ class Options:
     rows: str | None = None
     dense: bool = False
     decode: bool = False
+    axis: int | Mapping[str, int] | None = None
 
     @property
     def feature_specs(self) -> dict[str, FeatureSpec] | None:
@@ -91,6 +93,7 @@ def make_options(**given: Any) -> Options:
         elif name == "allow_external":
             values.pop(name, None)
     values["limits"] = make_limits(values.get("limits"))
+    check_axis(values.get("axis"))
     features = values.get("features")
     if features is not None and not hasattr(features, "to_dict"):
         raise OptionError(f"features={features!r} is not a datasets.Features")

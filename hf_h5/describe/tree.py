@@ -28,6 +28,8 @@ class DatasetNode:
         Its dimensions; None for a null dataspace.
     stored
         Its type; None where ``unreadable`` says why there is none.
+    axis
+        Along which axis its rows lie.
     """
 
     path: str
@@ -36,13 +38,20 @@ class DatasetNode:
     stored: Stored | None
     storage: Storage
     unreadable: str | None = None
+    axis: int = 0
 
     @property
     def length(self) -> int:
-        """Size of the first axis; scalars have none."""
+        """Size of the axis of its rows; scalars have none."""
         if not self.shape:
             raise ValueError(f"{self.path} has no first axis")
-        return self.shape[0]
+        return self.shape[self.axis]
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The other axes in their order."""
+        shape = self.shape or ()
+        return shape[: self.axis] + shape[self.axis + 1 :]
 
     @property
     def has_rows(self) -> bool:

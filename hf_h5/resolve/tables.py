@@ -11,6 +11,7 @@ from typing import Any
 import h5py
 
 from ..conventions.recognise import find_convention
+from ..describe.axes import check_lengths, turn_tree
 from ..describe.layout import SAMPLE_RULE, find_tables
 from ..describe.opening import check_filters, expand_files, open_hdf5
 from ..describe.options import Options
@@ -64,7 +65,10 @@ def describe_handle(handle: h5py.Group, file: str, options: Options) -> tuple[Sc
     """The schema of an open file or group, and the tree that it was made from."""
     tree = scan_tree(handle, file, limits=options.limits, allowed=options.allow_external)
     named = options.columns is not None or options.table is not None
-    convention = find_convention(tree, handle, options)
+    if options.axis is not None:
+        tree = turn_tree(tree, options.axis)
+    # Whoever says how the rows lie needs no convention to say it.
+    convention = find_convention(tree, handle, options) if options.axis is None else None
     read = dict(convention.values) if convention is not None else {}
     if convention is not None:
         found = convention.layout
@@ -221,6 +225,8 @@ def _samples(options: Options, handle: h5py.File) -> Options:
 def _chosen_table(handle: h5py.Group, schema: Schema, options: Options) -> Table:
     file = schema.file
     table = in_tree_order(_pick(schema, options)) if options.nested else _pick(schema, options)
+    if options.axis is not None:
+        check_lengths(schema, table, options.axis, chosen=options.columns is not None)
     sided = options.join == "columns"
     if options.class_labels:
         # Of files side by side, each has some of the columns that are named.
