@@ -11,6 +11,7 @@ import h5py
 from h5py import h5o
 
 from ..describe.columns import dataset_columns
+from ..describe.elements import Number
 from ..describe.layout import Layout, find_tables
 from ..describe.schema import Column, Part, Table
 from ..describe.tree import DatasetNode, GroupNode, Tree
@@ -39,9 +40,20 @@ class Nodes:
             node = None if address is None else self._by_address.get(address)
         return node
 
-    def columns(self, node: DatasetNode, name: str) -> list[Column]:
-        """The columns of a dataset whose first axis is the rows."""
-        return dataset_columns(node, name, node.path, attrs=self._tree.read_attrs(node.path))
+    def members(self, group: str) -> dict[str, DatasetNode]:
+        """The datasets of a group by name, those included that links lead to."""
+        names = self._handle[group.strip("/") or "/"].keys()
+        found = {name: self.find(f"{group.rstrip('/')}/{name}") for name in names}
+        return {name: node for name, node in found.items() if node is not None}
+
+    def columns(self, node: DatasetNode, name: str, *, axis: int = 0) -> list[Column]:
+        """The columns of a dataset whose rows lie along an axis."""
+        columns = dataset_columns(node, name, node.path, attrs=self._tree.read_attrs(node.path))
+        if not axis or node.shape is None:
+            return columns
+        others = (*node.shape[:axis], *node.shape[axis + 1 :])
+        inner = len(node.shape) - 1
+        return [replace(each, axis=axis, row_shape=others + each.row_shape[inner:]) for each in columns]
 
     def value(self, path: str) -> Any:
         """The value of a small dataset as plain Python; None if there is none."""
@@ -71,17 +83,18 @@ def walk_groups(group: GroupNode) -> Iterator[GroupNode]:
 def add_rest(layout: Layout, tree: Tree, claimed: Collection[str]) -> None:
     """Apply the general rules to the datasets that no table of a convention holds.
 
-    Tables follow those of the convention; short ones are metadata. Where the convention found no rows, all that is
-    left is one row.
+    Tables follow those of the convention; short ones are metadata. Where the convention found no rows, and nothing but
+    names and single values is left, they are one row.
     """
     rest = replace(tree, root=_without(tree.root, claimed), notes=())
     found = find_tables(rest, layout="auto", splits=False)
-    if not any(table.num_rows for table in layout.tables) and not any(map(_is_large, found.tables)):
+    has_rows = any(table.num_rows for table in layout.tables)
+    if not has_rows and not any(map(_has_numbers, found.tables)):
         _add_single_row(layout, rest)
         return
     by_path = {node.path: node for node in rest.root.walk()}
     for table in found.tables:
-        if _is_large(table):
+        if not has_rows or table.logical_bytes > _SMALL_BYTES:
             layout.add(table, found.sizes[table.name])
         else:
             paths = {part.path_of(column) for part in table.parts for column in part.columns.values()}
@@ -90,8 +103,8 @@ def add_rest(layout: Layout, tree: Tree, claimed: Collection[str]) -> None:
     layout.notes += found.notes
 
 
-def _is_large(table: Table) -> bool:
-    return table.logical_bytes > _SMALL_BYTES
+def _has_numbers(table: Table) -> bool:
+    return table.num_rows > 1 and any(isinstance(column.element, Number) for column in table.columns.values())
 
 
 def _without(group: GroupNode, claimed: Collection[str]) -> GroupNode:

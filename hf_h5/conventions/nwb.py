@@ -47,8 +47,8 @@ _OWN_SCHEMA = ("/specifications", "/general/specifications")
 def find_nwb(tree: Tree, handle: h5py.Group, options: Options) -> Found | None:
     """The tables of an NWB file; None if it is none."""
     attrs, nodes = tree.read_attrs("/"), Nodes(tree, handle)
-    version = attrs.get("nwb_version") or (nodes.value("/nwb_version") if "nwb_version" in tree.root.datasets else None)
-    if version is None and attrs.get("neurodata_type") != "NWBFile":
+    version = _one(attrs.get("nwb_version") or nodes.value("/nwb_version"))
+    if version is None and _one(attrs.get("neurodata_type")) != "NWBFile":
         return None
     reading = _Reading(tree, nodes, decode=options.decode)
     reading.read()
@@ -99,53 +99,61 @@ class _Reading:
     # Time series
 
     def _add_series(self, group: GroupNode, attrs: Mapping[str, Any]) -> None:
-        kind = str(attrs.get("neurodata_type", ""))
+        kind = str(_one(attrs.get("neurodata_type", "")))
         data, times = self._rows_of(f"{group.path}/data"), self._rows_of(f"{group.path}/timestamps")
         start = self._nodes.find(f"{group.path}/starting_time")
         if times is None and (data is None or not (start or kind.endswith("Series"))):
             return
         self._note_external(group, data)
-        main = data if data is not None and (data.length or times is None) else times
-        if main is None:
-            return
+        axis = self._rows_axis(group, data, times)
+        n_rows = data.shape[axis] if data is not None and data.shape and data.length else times.length if times else 0
         columns: list[Column] = []
-        if times is not None and times.length == main.length:
+        if times is not None and times.length == n_rows:
             columns += self._columns(times, "timestamps")
-        elif times is not None:
-            self._note(group.path, f"{times.length:,} timestamps for {main.length:,} rows of data")
-        elif start is not None:
+        elif times is None and start is not None:
             columns += self._regular_times(start)
-        if main is data:
-            columns += self._data(group, data)
+        if data is not None and (data.length or times is None):
+            columns += self._data(group, data, axis)
         for name, node in group.datasets.items():
             if name in ("data", "timestamps") or name in _OF_SERIES or not node.has_rows:
                 continue
-            if node.length == main.length and (name == "control" or main.length > 1):
+            if node.length == n_rows and (name == "control" or n_rows > 1):
                 columns += self._columns(node, name)
         size = sum(node.logical_bytes for node in (data, times) if node is not None)
         found = "a time series" + (f" ({kind})" if kind else "")
-        self._add(group, {column.name: column for column in columns}, main.length, found, size)
+        self._add(group, {column.name: column for column in columns}, n_rows, found, size)
 
-    def _columns(self, node: DatasetNode, name: str) -> list[Column]:
+    def _rows_axis(self, group: GroupNode, data: DatasetNode | None, times: DatasetNode | None) -> int:
+        """The axis of the data along which time runs: the first, unless the timestamps say that another one does."""
+        if data is None or times is None or not data.length or data.length == times.length:
+            return 0
+        axes = [axis for axis, size in enumerate(data.shape or ()) if size == times.length]
+        if len(axes) == 1:
+            self._note(group.path, f"the data is transposed: its rows are taken along axis {axes[0]}")
+            return axes[0]
+        self._note(group.path, f"{times.length:,} timestamps for {data.length:,} rows of data")
+        return 0
+
+    def _columns(self, node: DatasetNode, name: str, axis: int = 0) -> list[Column]:
         self._claimed.add(node.path)
-        return self._nodes.columns(node, name)
+        return self._nodes.columns(node, name, axis=axis)
 
     def _regular_times(self, start: DatasetNode) -> list[Column]:
-        attrs, first = self._tree.read_attrs(start.path), self._tree.read_value(start)
-        rate = attrs.get("rate")
+        attrs, first = self._tree.read_attrs(start.path), _one(self._tree.read_value(start))
+        rate = _one(attrs.get("rate"))
         if not _is_finite(rate) or not rate or not _is_finite(first):
             self._note(start.path, f"starts at {first!r} with the rate {rate!r}, so that the rows have no timestamps")
             return []
         return [regular_column("timestamps", float(first), float(rate), attrs)]
 
-    def _data(self, group: GroupNode, node: DatasetNode) -> list[Column]:
-        columns = self._columns(node, "data")
+    def _data(self, group: GroupNode, node: DatasetNode, axis: int) -> list[Column]:
+        columns = self._columns(node, "data", axis)
         if not self._decode:
             return columns
         return [self._scaled(group, column) for column in columns]
 
     def _scaled(self, group: GroupNode, column: Column) -> Column:
-        conversion, offset = column.attrs.get("conversion", 1.0), column.attrs.get("offset", 0.0)
+        conversion, offset = (_one(column.attrs.get(*each)) for each in (("conversion", 1.0), ("offset", 0.0)))
         channels = self._nodes.value(f"{group.path}/channel_conversion") or [1.0]
         is_number = isinstance(column.element, Number) and column.element.dtype.kind in "iuf"
         if not is_number or not all(map(_is_finite, (conversion, offset, *channels))):
@@ -180,7 +188,7 @@ class _Reading:
                 size += inner_size
                 self._parts_of_others.add(inner.path)
         if columns:
-            rule = f"a dynamic table ({attrs.get('neurodata_type', 'DynamicTable')})"
+            rule = f"a dynamic table ({_one(attrs.get('neurodata_type', 'DynamicTable'))})"
             self._add(group, {column.name: column for column in columns}, n_rows, rule, size)
 
     def _length_of(self, group: GroupNode, attrs: Mapping[str, Any]) -> int | None:
@@ -213,13 +221,19 @@ class _Reading:
         while (index := self._rows_of(f"{group.path}/{name}{'_index' * (len(indices) + 1)}")) is not None:
             indices.append(index)
         length = indices[-1].length if indices else node.length
-        if length != n_rows or len(indices) > 2:
-            why = f"{length:,} rows in a table of {n_rows:,}" if length != n_rows else "lists of lists of lists"
-            self._note(node.path, why)
-            return []
+        if length != n_rows:
+            return self._left_out(node, f"{length:,} rows in a table of {n_rows:,}")
+        if len(indices) > 2:
+            return self._left_out(node, "lists of lists of lists")
+        if any(index.stored is None or index.stored.memory.kind not in "iu" for index in indices):
+            return self._left_out(node, "an index that holds no row numbers")
         values = [self._named(column) for column in self._columns(node, name)]
         ends = [self._columns(index, index.name)[0] for index in indices]
         return [lists_column(column.name, column, *ends) for column in values] if ends else values
+
+    def _left_out(self, node: DatasetNode, why: str) -> list[Column]:
+        self._note(node.path, why)
+        return []
 
     def _named(self, column: Column) -> Column:
         """Codes whose names lie in another dataset as labels."""
@@ -237,8 +251,15 @@ def _moved(column: Column, group: str) -> Column:
 
 
 def _names(value: Any) -> list[str]:
-    names = [value] if isinstance(value, str) else value if isinstance(value, list) else []
-    return [name for name in names if isinstance(name, str)]
+    """Names of columns without the padding that MATLAB gives them, and without the indices among them."""
+    listed = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    names = [name.rstrip() for name in listed if isinstance(name, str)]
+    return [name for name in names if name != "id" and name.removesuffix("_index") not in {*names} - {name}]
+
+
+def _one(value: Any) -> Any:
+    """A value, which MATLAB writes as a list of one."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def _is_finite(value: Any) -> bool:

@@ -7,12 +7,13 @@ import h5py
 from ..describe.options import Options
 from ..describe.tree import Tree
 from .found import Convention, Found
+from .nexus import find_nexus
 from .nwb import find_nwb
 
 __all__ = ["find_convention"]
 
 # Those with unmistakable markers first; netCDF's are in files of other conventions too.
-_CONVENTIONS: tuple[Convention, ...] = (find_nwb,)
+_CONVENTIONS: tuple[Convention, ...] = (find_nwb, find_nexus)
 
 
 def find_convention(tree: Tree, handle: h5py.Group, options: Options) -> Found | None:

@@ -226,6 +226,50 @@ def test_an_index_that_leads_too_far_is_an_error_with_its_place(odd: Path) -> No
             reader.read([1], ["a"])
 
 
+def test_transposed_data_has_its_rows_where_the_timestamps_are(tmp_path: Path) -> None:
+    data = np.arange(30.0).reshape(3, 10)
+    with h5py.File(tmp_path / "a.nwb", "w") as out:
+        out.attrs["nwb_version"] = "2.6.0"
+        series(out, "lfp", data)["timestamps"] = np.arange(10.0)
+    (note,) = hf_h5.describe(tmp_path / "a.nwb").notes
+    assert note.why == "the data is transposed: its rows are taken along axis 1"
+    found = read(tmp_path / "a.nwb", "/lfp")
+    assert found["data"].tolist() == data.T.tolist()
+
+
+def test_attributes_that_matlab_wrote_are_lists_of_one(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.nwb", "w") as out:
+        out.attrs["nwb_version"] = ["2.6.0"]
+        lfp = series(out, "lfp", np.arange(4, dtype="i2"))
+        lfp["data"].attrs["conversion"] = [0.5]
+        lfp["starting_time"] = [1.0]
+        lfp["starting_time"].attrs["rate"] = [2.0]
+        table = out.create_group("trials")
+        table.attrs["colnames"] = ["id   ", "start", "kept", "kept_index"]
+        table["id"], table["start"], table["kept"] = [0, 1], [0.5, 1.5], [1, 2, 3]
+        table["kept_index"] = np.array([1, 3], "u1")
+    schema = hf_h5.describe(tmp_path / "a.nwb")
+    assert schema.convention == "NWB 2.6.0"
+    assert read(tmp_path / "a.nwb", "/lfp")["timestamps"].tolist() == [1.0, 1.5, 2.0, 2.5]
+    assert read(tmp_path / "a.nwb", "/lfp", decode=True)["data"].tolist() == [0.0, 0.5, 1.0, 1.5]
+    trials = read(tmp_path / "a.nwb", "/trials")
+    assert list(trials) == ["id", "start", "kept"]
+    assert [each.tolist() for each in trials["kept"]] == [[1], [2, 3]]
+
+
+def test_an_index_of_references_is_noted(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.nwb", "w") as out:
+        out.attrs["nwb_version"] = "2.0b"
+        table = out.create_group("units")
+        table.attrs["colnames"] = ["times"]
+        table["id"], table["times"] = [0, 1], [1.0, 2.0, 3.0]
+        regions = [table["times"].regionref[:1], table["times"].regionref[1:]]
+        table.create_dataset("times_index", data=regions, dtype=h5py.regionref_dtype)
+    schema = hf_h5.describe(tmp_path / "a.nwb")
+    assert [note.why for note in schema.notes] == ["an index that holds no row numbers"]
+    assert list(schema.tables["/units"].columns) == ["id"]
+
+
 def test_files_before_version_2_are_recognised_by_a_dataset(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "old.nwb", "w") as out:
         out["nwb_version"] = "NWB-1.0.6"
