@@ -6,6 +6,7 @@ import h5py
 
 from ..describe.options import Options
 from ..describe.tree import Tree
+from .anndata import find_anndata
 from .found import Convention, Found
 from .nexus import find_nexus
 from .nwb import find_nwb
@@ -13,7 +14,7 @@ from .nwb import find_nwb
 __all__ = ["find_convention"]
 
 # Those with unmistakable markers first; netCDF's are in files of other conventions too.
-_CONVENTIONS: tuple[Convention, ...] = (find_nwb, find_nexus)
+_CONVENTIONS: tuple[Convention, ...] = (find_anndata, find_nwb, find_nexus)
 
 
 def find_convention(tree: Tree, handle: h5py.Group, options: Options) -> Found | None:

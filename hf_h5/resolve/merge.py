@@ -79,6 +79,7 @@ def _unified(columns: Sequence[Column], tables: Sequence[Table]) -> Column:
     result = columns[0]
     ragged = any(column.take == "whole" for column in columns)
     for column, table in zip(columns[1:], tables[1:], strict=True):
+        _check_positions(columns[0], column, _file(tables[0]), _file(table))
         asked = column.feature is not None and column.feature == result.feature
         try:
             result = unify_columns([result, column], widen="iuf" if asked else "f", ragged=ragged)
@@ -91,6 +92,19 @@ def _unified(columns: Sequence[Column], tables: Sequence[Table]) -> Column:
                 hint=_HINT,
             ) from error
     return result
+
+
+def _check_positions(first: Column, other: Column, file: str, other_file: str) -> None:
+    """Rows whose positions have names, which a convention notes in short, are alike only if the names are."""
+    names, other_names = (each.attrs.get("axis_names") for each in (first, other))
+    if names is not None and other_names is not None and names != other_names:
+        raise MismatchError(
+            f"the positions of column {first.name!r} have other names, or another order, in {file} than in "
+            f"{other_file}: {names} and {other_names}",
+            file=other_file,
+            path=other.path,
+            hint="bring the files to the same variables first, or leave the column out with columns=[...]",
+        )
 
 
 def one_sample_table(tables: Sequence[Table]) -> Table:
