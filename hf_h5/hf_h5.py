@@ -6,9 +6,9 @@ patches ``open`` and ``os.path`` inside it.
 
 from __future__ import annotations
 
-import copy
 import inspect
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -22,8 +22,9 @@ from .cache_key import cache_key
 from .describe.opening import skip_others_by_split
 from .describe.options import Options, make_options
 from .describe.schema import Table
-from .errors import H5Error, MissingFileError, OptionError
+from .errors import H5Error, H5Warning, MissingFileError, OptionError
 from .isolate.choose import AnyReader, make_reader, resolve
+from .read.skipping import read_past
 from .registry import make_key, parent_of_worker
 from .sharding import BatchSize, plan_batches, plan_ranges, split_range
 
@@ -126,6 +127,14 @@ class H5Builder(datasets.ArrowBasedBuilder):
             for split, reader in readers.items()
         ]
 
+    def _prepare_split(self, split_generator: datasets.SplitGenerator, *args: Any, **kwargs: Any) -> None:
+        super()._prepare_split(split_generator, *args, **kwargs)
+        n_left_out = len(split_generator.gen_kwargs["reader"]) - split_generator.split_info.num_examples
+        if n_left_out:
+            left_out = f"{n_left_out:,} rows of the split {split_generator.name!r} cannot be read and were left out"
+            warnings.warn(f"{left_out} (on_bad_rows='skip')", H5Warning, stacklevel=2)
+            self.info.description = f"{self.info.description}\n\n{left_out}."
+
     def _as_dataset(self, split: Any = "train", in_memory: bool = False) -> datasets.Dataset:
         """Read a split from the cache; one without rows is a dataset of no rows, where ``datasets`` finds no data."""
         known = self.info.splits or {}
@@ -145,11 +154,11 @@ class H5Builder(datasets.ArrowBasedBuilder):
         options, table = self.config.options(), reader.schema
         size = _batch_size(options, table)
         pieces = plan_batches(ranges, size, reader.row_groups())
-        # A copy has handles of its own, so that a stream may be read twice, also at the same time.
-        with copy.copy(reader) as own, ThreadPoolExecutor(1, thread_name_prefix="hf_h5-ahead") as ahead:
+        # Not closed at the end: a stream comes here once per shard, and to open a file behind a URL takes a while.
+        with ThreadPoolExecutor(1, thread_name_prefix="hf_h5-ahead") as ahead:
 
             def make(shard: int, batch: int, start: int, stop: int) -> tuple[Any, pa.Table]:
-                rows = own.read(range(start, stop))
+                rows = reader.read(range(start, stop))
                 return make_key(shard, batch), to_arrow_table(rows, table, self.info.features, nested=options.nested)
 
             parent = parent_of_worker()
@@ -170,6 +179,16 @@ class H5Builder(datasets.ArrowBasedBuilder):
             finally:
                 if coming:
                     coming.cancel()
+
+
+def _read(reader: AnyReader, start: int, stop: int, options: Options) -> dict[str, Any]:
+    if options.on_bad_rows == "error":
+        return reader.read(range(start, stop))
+    batch, bad = read_past(reader, start, stop)
+    for rows in bad:
+        which = f"row {rows.start}" if len(rows) == 1 else f"rows {rows.start} to {rows.stop - 1}"
+        warnings.warn(f"{which} left out: {rows.problem}", H5Warning, stacklevel=2)
+    return batch
 
 
 def _batch_size(options: Options, table: Table) -> BatchSize:

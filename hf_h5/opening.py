@@ -114,6 +114,7 @@ def open_table(files: Any, *, split: str | None = None, **options: Any) -> AnyRe
         If the files cannot be read or do not form one table.
     """
     chosen = make_options(**options)
+    _check_rows_kept(chosen)
     resolved = resolve(files, chosen)
     return _reader(_one_table(resolved, split), chosen, files)
 
@@ -121,6 +122,7 @@ def open_table(files: Any, *, split: str | None = None, **options: Any) -> AnyRe
 def open_tables(files: Any, split: str | None, options: Options, cache_bytes: int | str = DEFAULT_CACHE) -> Opened:
     """Open the rows that a split such as ``"train[:10%]"`` or ``"train+test"`` names."""
     kept_bytes = count_bytes(cache_bytes, "cache_bytes")
+    _check_rows_kept(options)
     resolved = resolve(files, options)
     facts = (options, str(resolved.schema), isinstance(files, h5py.Group))
     if split is None or split in resolved.splits:
@@ -134,6 +136,14 @@ def open_tables(files: Any, split: str | None, options: Options, cache_bytes: in
     rows = np.concatenate([np.arange(start, stop, dtype=np.int64) + offsets[name] for name, start, stop in pieces])
     reader = _reader(joined, options, files, kept_bytes)
     return Opened(reader, as_rows(rows, len(reader)), *facts)
+
+
+def _check_rows_kept(options: Options) -> None:
+    if options.on_bad_rows != "error":
+        raise OptionError(
+            "on_bad_rows='skip' is for load_dataset: here rows have numbers, and none is left out",
+            hint="load_dataset(..., on_bad_rows='skip') converts or streams the rows that can be read",
+        )
 
 
 def _parse(split: str, tables: Mapping[str, Table]) -> list[tuple[str, int, int]]:

@@ -27,7 +27,7 @@ _CHOICES = {
     "arrays": ("array", "list"),
 }
 # Accepting them without effect would be worse than saying so.
-_NOT_YET = {"on_bad_rows": "skip", "arrays": "list"}
+_NOT_YET = {"arrays": "list"}
 _KINDS: dict[str, tuple[type, str]] = {
     "table": (str, "a path inside the file"),
     "nested": (bool, "True or False"),

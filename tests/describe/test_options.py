@@ -69,7 +69,7 @@ def test_features_are_plain_dicts_by_column() -> None:
     assert make_options().feature_specs is None
 
 
-@pytest.mark.parametrize(("name", "value"), [("on_bad_rows", "skip"), ("arrays", "list")])
+@pytest.mark.parametrize(("name", "value"), [("arrays", "list")])
 def test_options_without_effect_yet_are_refused_not_ignored(name: str, value: object) -> None:
     with pytest.raises(OptionError, match=name):
         make_options(**{name: value})
