@@ -6,20 +6,15 @@ Rules: anndata's page "on-disk format"; before 0.7 ``anndata.readwrite`` of that
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from dataclasses import replace
-
 import h5py
-import numpy as np
 
 from ..describe.columns import dataset_columns
 from ..describe.layout import Layout
-from ..describe.opening import open_dataset
 from ..describe.options import Options
 from ..describe.schema import Column, Note, Part, Table
 from ..describe.tree import DatasetNode, GroupNode, Tree
 from .anndata_frames import Frame, Frames
+from .axis_names import names_digest, with_axis_names
 from .found import Found
 from .nodes import Nodes, add_rest
 from .sparse import sparse_columns, sparse_matrix
@@ -30,7 +25,6 @@ _OF_CELLS = frozenset({"X", "layers", "obsm", "raw"})
 _OF_GENES = frozenset({"varm"})
 # What this convention knows of, the dotted ones before 0.7.
 _KNOWN = ("X", "layers", "obs", "obsm", "obsp", "raw", "raw.X", "raw.var", "raw.varm", "uns", "var", "varm", "varp")
-_MOST_NAMES = 1_000_000
 
 
 def find_anndata(tree: Tree, handle: h5py.Group, options: Options) -> Found | None:
@@ -178,9 +172,7 @@ class _Reading:
             return frame.below(name)
         else:
             found = self._sparse(node, name, n_rows)
-        if names is None:
-            return found
-        return [replace(column, attrs={**column.attrs, "axis_names": names}) for column in found]
+        return with_axis_names(found, names)
 
     def _dense(self, node: DatasetNode, name: str, n_rows: int) -> list[Column]:
         if node.shape is None or self._tree.read_attrs(node.path).get("encoding-type") == "null":
@@ -217,15 +209,8 @@ class _Reading:
         return sparse_columns(matrix, name, dense=self._options.dense)
 
     def _names_digest(self, frame: Frame | None) -> str | None:
-        """What the variables are called, in short: rows of files whose variables differ are not alike."""
-        if frame is None or len(frame.index) != 1 or frame.n_rows > _MOST_NAMES or frame.index[0].derived is not None:
-            return None
-        column = frame.index[0]
-        values = open_dataset(self._handle, column.path.strip("/"))[()]
-        for field in column.fields:
-            values = values[field]
-        digest = hashlib.sha256("\0".join(_texts(values)).encode("utf-8", "surrogateescape"))
-        return f"{frame.n_rows} ({digest.hexdigest()[:16]})"
+        """What the variables are called, in short."""
+        return None if frame is None else names_digest(self._handle, frame.index, frame.n_rows)
 
     def _note(self, path: str, why: str) -> None:
         self._layout.notes.append(Note(path, why, "layout='raw'"))
@@ -233,8 +218,3 @@ class _Reading:
 
 def _sources(column: Column) -> tuple[Column, ...]:
     return column.derived.sources if column.derived is not None else ()
-
-
-def _texts(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Iterator[str]:
-    for value in values.tolist():
-        yield value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)

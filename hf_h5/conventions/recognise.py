@@ -7,14 +7,24 @@ import h5py
 from ..describe.options import Options
 from ..describe.tree import Tree
 from .anndata import find_anndata
+from .cooler import find_cooler
 from .found import Convention, Found
+from .loom import find_loom
 from .nexus import find_nexus
 from .nwb import find_nwb
+from .tenx import find_tenx
 
 __all__ = ["find_convention"]
 
 # Those with unmistakable markers first; netCDF's are in files of other conventions too.
-_CONVENTIONS: tuple[Convention, ...] = (find_anndata, find_nwb, find_nexus)
+_CONVENTIONS: tuple[Convention, ...] = (
+    find_anndata,
+    find_tenx,
+    find_loom,
+    find_cooler,
+    find_nwb,
+    find_nexus,
+)
 
 
 def find_convention(tree: Tree, handle: h5py.Group, options: Options) -> Found | None:
