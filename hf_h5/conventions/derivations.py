@@ -25,8 +25,10 @@ __all__ = [
     "made_rows",
     "picked_column",
     "plain_sources",
+    "read_spans",
     "regular_column",
     "scaled_column",
+    "split_rows",
 ]
 
 
@@ -46,7 +48,7 @@ class Lists:
     def make(self, rows: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
         """An object array of one array per row."""
         starts, stops = _bounds(self.starts, self.ends, rows, fetch)
-        return _split(_spans(self.values, starts, stops, fetch), stops - starts)
+        return split_rows(read_spans(self.values, starts, stops, fetch), stops - starts)
 
     def __str__(self) -> str:
         return f"lists, which end where {self.ends.path.rpartition('/')[2]} says"
@@ -73,8 +75,8 @@ class ListsOfLists:
             firsts - (np.cumsum(counts) - counts), counts
         )
         starts, stops = _bounds(None, self.ends, numbers, fetch)
-        lists = _split(_spans(self.values, starts, stops, fetch), stops - starts)
-        return _split(lists, counts)
+        lists = split_rows(read_spans(self.values, starts, stops, fetch), stops - starts)
+        return split_rows(lists, counts)
 
     def __str__(self) -> str:
         return f"lists of lists, which end where {self.outer_ends.path.rpartition('/')[2]} says"
@@ -91,13 +93,14 @@ def _bounds(
     return np.where(rows > 0, both[: len(rows)], 0), both[len(rows) :]
 
 
-def _spans(values: Column, starts: NDArray[np.int64], stops: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
+def read_spans(values: Column, starts: NDArray[np.int64], stops: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
+    """Rows ``[starts[0], stops[0])`` of a column, then ``[starts[1], stops[1])`` and so on; any may be empty."""
     # An empty list may begin past the last value, where nothing is to be read.
     filled = starts != stops
     return fetch.spans(values, starts[filled], stops[filled])
 
 
-def _split(flat: NDArray[Any], counts: NDArray[np.int64]) -> NDArray[Any]:
+def split_rows(flat: NDArray[Any], counts: NDArray[np.int64]) -> NDArray[Any]:
     """Values one after the other as one array per row."""
     out = np.empty(len(counts), object)
     stops = np.cumsum(counts)
@@ -200,15 +203,14 @@ class Picked:
         return fetch.rows(self.block, rows)[..., self.position]
 
     def __str__(self) -> str:
-        return f"column {self.position} of {self.block.fields[-1] if self.block.fields else self.block.path}"
+        holder = self.block.fields[-1] if self.block.fields else self.block.path.rpartition("/")[2]
+        return f"column {self.position} of {holder}"
 
 
 def picked_column(name: str, block: Column, position: int) -> Column:
     """The column at one position along the last axis of a block's rows."""
     shape = block.row_shape[:-1]
-    return replace(
-        block, name=name, parts=(name,), take="derived", row_shape=shape, fields=(), derived=Picked(block, position)
-    )
+    return replace(block, name=name, parts=(name,), take="derived", row_shape=shape, derived=Picked(block, position))
 
 
 @dataclass(frozen=True)

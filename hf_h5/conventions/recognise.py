@@ -12,6 +12,7 @@ from .found import Convention, Found
 from .loom import find_loom
 from .nexus import find_nexus
 from .nwb import find_nwb
+from .sleap import find_sleap
 from .tenx import find_tenx
 
 __all__ = ["find_convention"]
@@ -24,6 +25,7 @@ _CONVENTIONS: tuple[Convention, ...] = (
     find_cooler,
     find_nwb,
     find_nexus,
+    find_sleap,
 )
 
 

@@ -79,6 +79,7 @@ def assert_reads_as_h5py(file: Path, **options: Any) -> int:
             expected = h5py_values(handle, part.path_of(column), column.fields)
             if expected is None:
                 continue
+            expected = np.ascontiguousarray(np.moveaxis(expected, column.axis, 0))
             assert found[name].shape == expected.shape, name
             if expected.dtype.kind == "O":
                 pairs = zip(found[name].ravel(), expected.ravel(), strict=True)

@@ -41,7 +41,7 @@ TABLES: dict[str, tuple[dict[str, int], str | None]] = {
     "pbmc68k_reduced.h5ad": ({"train": 700}, "raw.X"),
     "radiosonde_compound.h5": ({"train": 97}, None),
     "rooms_groups.hdf5": ({"train": 5}, None),
-    "sleap_analysis.h5": ({"train": 2}, "node_names"),
+    "sleap_analysis.h5": ({"train": 3000}, "node_names"),
     "soil_moisture.nc": ({"train": 3164}, "numCells"),
     "tenx_v3_matrix.h5": ({"train": 23866}, "features"),
     "weather_feb.nc4": ({"train": 28}, "lat"),
