@@ -10,6 +10,8 @@ from .anndata import find_anndata
 from .cooler import find_cooler
 from .found import Convention, Found
 from .loom import find_loom
+from .netcdf import find_netcdf
+from .netcdf_minc import find_minc
 from .nexus import find_nexus
 from .nwb import find_nwb
 from .sleap import find_sleap
@@ -26,6 +28,8 @@ _CONVENTIONS: tuple[Convention, ...] = (
     find_nwb,
     find_nexus,
     find_sleap,
+    find_minc,
+    find_netcdf,
 )
 
 
