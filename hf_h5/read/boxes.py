@@ -24,7 +24,7 @@ from .plan import ByteRange, Places, Rows, batch_ranges, plan_ranges, plan_rows
 from .scratch import borrow_scratch
 from .tasks import run_tasks
 
-__all__ = ["Box", "read_along", "read_boxes"]
+__all__ = ["Box", "read_along", "read_boxes", "turn_box"]
 
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
@@ -60,6 +60,14 @@ class _Copy(NamedTuple):
     inner: tuple[Places, ...]
     target: NDArray[Any]
     outer: tuple[Places, ...]
+
+
+def turn_box(box: Box, axis: int) -> Box:
+    """The box with its first axis moved to where the rows of a dataset lie."""
+    if not axis:
+        return box
+    places = [*box.places[1 : axis + 1], box.places[0], *box.places[axis + 1 :]]
+    return Box(tuple(places), np.moveaxis(box.out, 0, axis))
 
 
 def read_along(

@@ -18,6 +18,7 @@ from ..describe.options import Options
 from ..describe.schema import Column, Part, Table
 from ..errors import ClosedError, ColumnError, DataError, RowError, closest_names
 from .assembly import Assembly, made_values
+from .boxes import Box, turn_box
 from .cache import CacheInfo, ChunkCache
 from .derived import KeptValues, PartFetch, make_derived
 from .h5py_route import LibraryFiles
@@ -157,6 +158,15 @@ class TableReader:
             raise RowError(f"rows {rows.min()} to {rows.max()} do not lie in 0 to {len(self) - 1}", file=self._name)
         found, others = self._single.gather(rows, tuple(columns), out)
         return found | self.read(rows, others, out) if others else found
+
+    def fetch_boxes(self, number: int, name: str, boxes: Sequence[Box]) -> None:
+        """Fill the arrays of boxes of a column of numbers, in part ``number``; their first axis are its rows."""
+        if self._closed:
+            raise ClosedError("the reader is closed", file=self._name, hint="open the file again")
+        part = self._table.parts[number]
+        column = part.columns[name]
+        turned = [turn_box(box, column.axis) for box in boxes]
+        self._routes_of_this_process().fetch_boxes(part.file_of(column), part.path_of(column), column, turned)
 
     def row_groups(self) -> NDArray[np.int64]:
         """``(k + 1,)`` boundaries of the rows that share chunks of the column with the most bytes."""

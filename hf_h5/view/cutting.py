@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import OptionError
-from ..isolate.choose import AnyReader
+from ..read.patches import PatchSource
 from ..read.plan import Rows
 from ..read.rows import RowSource
 from ..read.windows import WindowSource
@@ -17,6 +17,7 @@ __all__ = ["Cut", "cut_rows"]
 
 _PADS = ("edge", "zero", None)
 _WINDOW_HINT = "window=(16, 4) is 16 rows every 4; window=16 is the same as window=(16, 1)"
+_PATCH_HINT = "patch=(32, 64, 64) is a block of that shape, patch=((32, 64, 64), (16, 32, 32)) one every 16, 32 and 32"
 
 
 class Cut(NamedTuple):
@@ -27,8 +28,8 @@ class Cut(NamedTuple):
     facts: dict[str, str]
 
 
-def cut_rows(reader: AnyReader, rows: Rows, *, window: Any, pad: str | None) -> Cut:
-    """Make windows of rows, where they were asked for.
+def cut_rows(reader: RowSource, rows: Rows, *, window: Any, patch: Any, pad: str | None) -> Cut:
+    """Make windows or patches of rows, where they were asked for.
 
     Raises
     ------
@@ -37,20 +38,39 @@ def cut_rows(reader: AnyReader, rows: Rows, *, window: Any, pad: str | None) -> 
     """
     if pad not in _PADS:
         raise OptionError(f"pad={pad!r} is not one of 'edge', 'zero', None")
-    if window is None:
-        if pad is not None:
-            raise OptionError(f"pad={pad!r} fills windows", hint="pass window= too")
-        return Cut(reader, rows, {})
-    length, stride = _length_and_stride(window)
-    source = WindowSource(reader, rows, length=length, stride=stride, pad=pad)
-    return Cut(source, range(len(source)), {"window": str(source)})
+    if window is not None and patch is not None:
+        raise OptionError("window= and patch= were both given", hint="patch=(length, ...) cuts rows and other axes")
+    if window is not None:
+        length, stride = _length_and_stride(window)
+        windows = WindowSource(reader, rows, length=length, stride=stride, pad=pad)
+        return Cut(windows, range(len(windows)), {"window": str(windows)})
+    if patch is not None:
+        shape, steps = _shape_and_stride(patch)
+        patches = PatchSource(reader, rows, shape=shape, stride=steps, pad=pad)
+        return Cut(patches, range(len(patches)), {"patch": str(patches)})
+    if pad is not None:
+        raise OptionError(f"pad={pad!r} fills windows and patches", hint="pass window= or patch= too")
+    return Cut(reader, rows, {})
 
 
 def _length_and_stride(window: Any) -> tuple[int, int]:
     pair = (window, 1) if _is_count(window) else window
-    if not isinstance(pair, Sequence) or len(pair) != 2 or not all(map(_is_count, pair)):
+    if not _are_counts(pair) or len(pair) != 2:
         raise OptionError(f"window={window!r} is no length, nor a length and a stride", hint=_WINDOW_HINT)
     return int(pair[0]), int(pair[1])
+
+
+def _shape_and_stride(patch: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    pair = (patch, patch) if _are_counts(patch) else patch
+    is_pair = isinstance(pair, Sequence) and len(pair) == 2 and all(map(_are_counts, pair))
+    if not is_pair or len(pair[0]) != len(pair[1]):
+        raise OptionError(f"patch={patch!r} is no shape, nor a shape and a stride of as many axes", hint=_PATCH_HINT)
+    shape, steps = (tuple(map(int, each)) for each in pair)
+    return shape, steps
+
+
+def _are_counts(numbers: Any) -> bool:
+    return isinstance(numbers, Sequence) and len(numbers) > 0 and all(map(_is_count, numbers))
 
 
 def _is_count(number: Any) -> bool:

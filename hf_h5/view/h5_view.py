@@ -44,9 +44,13 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
         Which split, where the files hold several; as in ``datasets``, ``"train[:10%]"`` and ``"train+test"`` work.
     cache_bytes
         Bound of the decoded chunks that are kept, over all files and columns: a number, or a text such as ``"256MB"``.
-    window, pad
+    window
         ``(length, stride)``, or a length for a stride of 1: each row of the view is a window of so many rows, of one
-        episode or file. ``pad="edge"`` and ``pad="zero"`` fill those at the end; without it only whole windows count.
+        episode or file.
+    patch
+        A shape, or ``(shape, stride)``: each row of the view is a block of a volume, which rows make up.
+    pad
+        ``"edge"`` or ``"zero"``: windows and patches that reach beyond the end count too, and are filled so.
     complex
         Whether the halves ``x/real`` and ``x/imag`` of complex numbers are one column ``x`` of complex numbers.
     recipe
@@ -68,6 +72,7 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
         split: str | None = None,
         cache_bytes: int | str = DEFAULT_CACHE,
         window: int | tuple[int, int] | None = None,
+        patch: Sequence[int] | tuple[Sequence[int], Sequence[int]] | None = None,
         pad: str | None = None,
         complex: bool = False,
         recipe: str | os.PathLike[str] | None = None,
@@ -77,7 +82,7 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
             options = {**load_recipe(recipe).options, **options}
         opened = open_tables(files, split, make_options(**options), cache_bytes)
         chosen = opened.options
-        cut = cut_rows(opened.reader, opened.rows, window=window, pad=pad)
+        cut = cut_rows(opened.reader, opened.rows, window=window, patch=patch, pad=pad)
         # The user's features are those of single rows; windows of them follow from the columns.
         given = chosen.features if cut.source is opened.reader else None
         shown = show_table(cut.source.schema, nested=chosen.nested, given=given, join_complex=complex)
