@@ -207,10 +207,10 @@ class Picked:
         return f"column {self.position} of {holder}"
 
 
-def picked_column(name: str, block: Column, position: int) -> Column:
-    """The column at one position along the last axis of a block's rows."""
+def picked_column(block: Column, position: int) -> Column:
+    """The column at one position along the last axis of a block's rows, under the name of the block."""
     shape = block.row_shape[:-1]
-    return replace(block, name=name, parts=(name,), take="derived", row_shape=shape, derived=Picked(block, position))
+    return replace(block, take="derived", row_shape=shape, derived=Picked(block, position))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from .netcdf import find_netcdf
 from .netcdf_minc import find_minc
 from .nexus import find_nexus
 from .nwb import find_nwb
+from .pandas import find_pandas
 from .sleap import find_sleap
 from .tenx import find_tenx
 
@@ -28,6 +29,7 @@ _CONVENTIONS: tuple[Convention, ...] = (
     find_nwb,
     find_nexus,
     find_sleap,
+    find_pandas,
     find_minc,
     find_netcdf,
 )

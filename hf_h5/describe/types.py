@@ -96,8 +96,7 @@ def interpret_type(tid: h5t.TypeID) -> Stored:
         return _complex(tid.dtype)
     reader = _READERS.get(kind)
     if reader is None:
-        name = "times (H5T_TIME)" if kind == h5t.TIME else f"values of HDF5 type class {kind}"
-        raise UnreadableTypeError(f"{name} have no counterpart")
+        raise UnreadableTypeError(f"values of HDF5 type class {kind} have no counterpart")
     stored: Stored = reader(tid)
     return stored
 
@@ -136,6 +135,15 @@ def _bitfield(tid: h5t.TypeBitfieldID) -> Stored:
         raise UnreadableTypeError(f"bitfields of {size} bytes are no whole integers")
     dtype = np.dtype(f"{_order(tid)}u{size}")
     return Stored(Number(dtype.newbyteorder("=")), dtype)
+
+
+def _time(tid: h5t.TypeTimeID) -> Stored:
+    """The integers that are stored: what they count is left to those who write such files."""
+    for width, order, standard in _UNIX_TIMES:
+        if tid.equal(standard):
+            dtype = np.dtype(f"{order}i{width}")
+            return Stored(Number(dtype.newbyteorder("=")), dtype)
+    raise UnreadableTypeError("times (H5T_TIME) that are not Unix times have no counterpart")
 
 
 def _enum(tid: h5t.TypeEnumID) -> Stored:
@@ -245,10 +253,18 @@ _IEEE = (
     (8, ">", h5t.IEEE_F64BE),
 )
 
+_UNIX_TIMES = (
+    (4, "<", h5t.UNIX_D32LE),
+    (4, ">", h5t.UNIX_D32BE),
+    (8, "<", h5t.UNIX_D64LE),
+    (8, ">", h5t.UNIX_D64BE),
+)
+
 _READERS: dict[int, Any] = {
     h5t.INTEGER: _integer,
     h5t.FLOAT: _float,
     h5t.BITFIELD: _bitfield,
+    h5t.TIME: _time,
     h5t.ENUM: _enum,
     h5t.STRING: _string,
     h5t.VLEN: _vlen,

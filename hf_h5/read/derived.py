@@ -46,12 +46,14 @@ class KeptValues:
 class PartFetch:
     """Reads plain columns of a part for one request; see ``describe.derived.Fetch``.
 
-    Columns that are made of one dataset's same rows (where the lists of each row begin and end) read them once.
+    Columns that are made of one dataset's same rows (where the lists of each row begin and end, the columns of a
+    block, the fields of a compound) read them once.
     """
 
     def __init__(self, routes: Routes, part: Part, kept: KeptValues) -> None:
         self._routes, self._part, self._kept = routes, part, kept
         self._read: dict[tuple[str, tuple[str, ...]], tuple[NDArray[np.int64], NDArray[Any]]] = {}
+        self._stored: dict[str, tuple[NDArray[np.int64], NDArray[Any]]] = {}
 
     def rows(self, source: Column, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Rows in any order, decoded."""
@@ -60,9 +62,17 @@ class PartFetch:
         if before is not None and values is not None and np.array_equal(before, rows):
             return values
         self._check(source, rows)
-        values = self._fetch(source, rows)
+        values = self._decoded(source, self._stored_rows(source, rows)) if source.fields else self._fetch(source, rows)
         self._read[key] = (rows, values)
         return values
+
+    def _stored_rows(self, source: Column, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Rows of a compound, for all of its fields."""
+        before, raw = self._stored.get(source.path, (None, None))
+        if before is None or raw is None or not np.array_equal(before, rows):
+            raw = self._fetch_stored(source, rows)
+            self._stored[source.path] = (rows, raw)
+        return raw
 
     def spans(self, source: Column, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
         """Runs of rows, one after the other; empty ones may lie anywhere."""
@@ -90,9 +100,11 @@ class PartFetch:
         return self._kept.find((self._part.file, self._part.prefix, key), make)
 
     def _fetch(self, source: Column, rows: NDArray[np.int64]) -> NDArray[Any]:
+        return self._decoded(source, self._fetch_stored(source, rows))
+
+    def _fetch_stored(self, source: Column, rows: NDArray[np.int64]) -> Any:
         file, path = self._part.file_of(source), self._part.path_of(source)
-        raw = self._routes.fetch(file, path, source, as_rows(rows, int(rows.max(initial=-1)) + 1))
-        return self._decoded(source, raw)
+        return self._routes.fetch(file, path, source, as_rows(rows, int(rows.max(initial=-1)) + 1))
 
     def _decoded(self, source: Column, raw: Any) -> NDArray[Any]:
         file, path = self._part.file_of(source), self._part.path_of(source)
@@ -116,7 +128,12 @@ class PartFetch:
 def _length(source: Column) -> int:
     if source.storage is None or source.memory is None:
         raise ValueError(f"{source.path} is no dataset")
-    n_values = source.storage.n_values * math.prod(source.memory.shape)
+    # A field may be an array itself, whose dimensions are among those of the row.
+    n_values, memory = source.storage.n_values * math.prod(source.memory.shape), source.memory.base
+    for name in source.fields:
+        if memory.names:
+            memory = memory[name]
+            n_values, memory = n_values * math.prod(memory.shape), memory.base
     return n_values // max(1, math.prod(size for size in source.row_shape if size is not None))
 
 

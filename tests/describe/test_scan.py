@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
+import hf_h5
 from hf_h5.describe.limits import Limits
 from hf_h5.describe.scan import scan_tree
 from hf_h5.describe.tree import Tree
@@ -124,11 +125,23 @@ def test_attributes_and_values_are_plain_python(file: Path) -> None:
 def test_a_type_that_nothing_holds_is_a_note_and_not_an_error(file: Path) -> None:
     with h5py.File(file, "w") as handle:
         handle["x"] = [1, 2]
-        kind = h5py.h5t.UNIX_D32LE
-        h5py.h5d.create(handle.id, b"time", kind, h5py.h5s.create_simple((2,)))
+        kind = h5py.h5t.STD_I64LE.copy()
+        kind.set_size(16)
+        h5py.h5d.create(handle.id, b"wide", kind, h5py.h5s.create_simple((2,)))
     schema = describe(file)
     assert list(schema.tables["/"].columns) == ["x"]
-    assert [note.path for note in schema.notes] == ["/time"]
+    assert [note.path for note in schema.notes] == ["/wide"]
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_unix_times_are_the_integers_that_are_stored(file: Path, bits: int) -> None:
+    stored = np.array([3, -(1 << (bits - 2))], f"<i{bits // 8}")
+    with h5py.File(file, "w") as handle:
+        kind = getattr(h5py.h5t, f"UNIX_D{bits}LE")
+        dataset = h5py.h5d.create(handle.id, b"time", kind, h5py.h5s.create_simple((2,)))
+        dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, stored, kind)
+    with hf_h5.open_table(file) as table:
+        assert table.read([1, 0])["time"].tolist() == stored[::-1].tolist()
 
 
 def test_damage_in_a_header_is_said_with_file_and_place(file: Path) -> None:
