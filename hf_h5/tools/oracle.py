@@ -50,11 +50,19 @@ def h5py_rows(handle: h5py.File, part: Part, column: Column, start: int, stop: i
     dataset = handle[part.path_of(column)]
     _check_comparable(column, dataset)
     try:
-        values = np.asarray(dataset[start:stop] if column.take == "rows" else dataset[()])
+        values = _taken(dataset, column, start, stop)
     except (OSError, TypeError) as error:
         raise NoCounterpartError(f"h5py cannot read it: {error}") from error
     values = _field(values, column)
     return _rows(values, column.element) if column.take == "rows" else [_rows(values, column.element)] * (stop - start)
+
+
+def _taken(dataset: h5py.Dataset, column: Column, start: int, stop: int) -> NDArray[Any]:
+    if column.take != "rows":
+        return np.asarray(dataset[()])
+    if not column.axis:
+        return np.asarray(dataset[start:stop])
+    return np.moveaxis(dataset[(slice(None),) * column.axis + (slice(start, stop),)], column.axis, 0)
 
 
 def _check_comparable(column: Column, dataset: h5py.Dataset) -> None:

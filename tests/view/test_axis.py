@@ -12,6 +12,7 @@ import pytest
 import hf_h5
 from hf_h5 import H5TorchView
 from hf_h5.errors import H5Error, LayoutError, OptionError
+from hf_h5.tools.compare import compare_values
 
 CHANNELS, SAMPLES = 3, 200
 STORAGES = {"contiguous": {}, "gzip": {"chunks": (2, 17), "compression": "gzip"}}
@@ -45,6 +46,9 @@ def test_the_cached_mode_has_the_same_rows(recording, tmp_path: Path) -> None:
     options = {"axis": {"eeg": -1}, "columns": ["eeg", "mark"]}
     cached = datasets.load_dataset("hf_h5", data_files=str(path), split="train", cache_dir=str(tmp_path), **options)
     np.testing.assert_array_equal(cached.with_format("numpy")["eeg"], eeg.T)
+    with H5TorchView(path, **options) as view, hf_h5.open_table(path, **options) as reader:
+        found = compare_values(cached, view, reader.schema)
+    assert (found.difference, found.without_h5py) == (None, {})
     first = datasets.load_dataset(
         "hf_h5", data_files=str(path), split="train", cache_dir=str(tmp_path), columns=["eeg"]
     )
