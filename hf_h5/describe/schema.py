@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .derived import Derivation
+from .derived import Derivation, Sized
 from .elements import Element, FeatureSpec, Label, Number, Shape, feature_spec, feature_text
 
 __all__ = ["Column", "Note", "Part", "Schema", "Storage", "Table", "Take"]
@@ -131,7 +131,9 @@ class Column:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of one row in memory; lengths that vary count as 1."""
+        """Bytes of one row in memory; lengths that vary count as 1, but for derived rows that know their average."""
+        if isinstance(self.derived, Sized):
+            return self.derived.row_bytes
         count = 1
         for size in self.row_shape:
             count *= 1 if size is None else size
@@ -212,7 +214,8 @@ class Table:
     def row_bytes(self) -> int:
         """Bytes of one decoded row, at least 1; an average where rows differ in length."""
         total = max(1, sum(column.row_bytes for column in self.columns.values()))
-        ragged = [column for column in self.columns.values() if column.is_ragged and column.storage]
+        known = [column for column in self.columns.values() if not isinstance(column.derived, Sized)]
+        ragged = [column for column in known if column.is_ragged and column.storage]
         return total + sum(column.storage.stored_bytes for column in ragged if column.storage)
 
     @cached_property
@@ -226,11 +229,19 @@ class Table:
 
     def _group_rows(self, part: Part) -> int:
         columns = [part.columns[name] for name in self.columns]
-        chunked = [column for column in columns if column.take == "rows" and column.storage and column.storage.chunks]
-        if chunked:
-            largest = max(chunked, key=lambda column: column.row_bytes)
-            chunks = largest.storage.chunks if largest.storage else None
-            return int(chunks[largest.axis]) if chunks else 1
+        # Of each kind of chunk: bytes of a row, and how many rows lie in one.
+        chunks = [
+            (column.row_bytes, int(column.storage.chunks[column.axis]))
+            for column in columns
+            if column.take == "rows" and column.storage and column.storage.chunks
+        ]
+        chunks += [
+            (column.derived.read_bytes, column.derived.group_rows)
+            for column in columns
+            if isinstance(column.derived, Sized) and column.derived.group_rows > 1
+        ]
+        if chunks:
+            return max(chunks)[1]
         # Rows that lie one after the other may be cut anywhere; pieces of 1 MiB cost no more than larger ones.
         return max(1, min((1 << 20) // self.row_bytes, -(-part.n_rows // 16)))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..describe.derived import Sized
 from ..describe.schema import Column
 from ..describe.urls import is_url
 from ..sampling import EpochOrder, Groups, Steps, deal_steps, find_groups
@@ -61,13 +62,19 @@ def find_layout(view: ViewState, shuffle_bytes: int) -> Layout:
     row_bytes = max(1, sum(column.row_bytes for column in columns))
     needs_blocks = _needs_blocks(columns, view)
     boundaries = view._source.row_groups()
+    window_bytes, kept_bytes = shuffle_bytes // 2, row_bytes
     if not needs_blocks:
-        boundaries = _split_groups(boundaries, max(1, _PLAIN_GROUP_BYTES // row_bytes))
+        kept_bytes = max(1, sum(_read_bytes(column) for column in columns))
+        if any(isinstance(column.derived, Sized) and column.derived.group_rows > 1 for column in columns):
+            # A window's chunks stay in the reader's cache until all of its rows are given; so do those of the next.
+            window_bytes = min(window_bytes, view.cache_info().max_bytes // 3)
+        else:
+            boundaries = _split_groups(boundaries, max(1, _PLAIN_GROUP_BYTES // kept_bytes))
     groups = find_groups(view._rows, boundaries)
     group_rows = int(np.diff(groups.starts).max(initial=1))
     # Two windows are in memory: one being used, one being filled. A power of two groups ends where steps of common
     # batch sizes end.
-    n_groups = max(1, shuffle_bytes // 2 // (row_bytes * group_rows))
+    n_groups = max(1, window_bytes // (kept_bytes * group_rows))
     return Layout(groups, group_rows << (n_groups.bit_length() - 1), needs_blocks, row_bytes)
 
 
@@ -75,8 +82,14 @@ def _needs_blocks(columns: list[Column], view: ViewState) -> bool:
     """Whether reading rows one by one would decode chunks many times, or ask a server for each of them."""
     if any(is_url(file) for file in view._table.files):
         return True
-    decoded = sum(column.row_bytes for column in columns if _is_decoded(column))
+    # Runs of other datasets are small beside the rows that are made of them: they are kept, and not what is made.
+    whole = [column for column in columns if not isinstance(column.derived, Sized)]
+    decoded = sum(column.row_bytes for column in whole if _is_decoded(column))
     return decoded * len(view._source) > _CACHE_SHARE * view.cache_info().max_bytes
+
+
+def _read_bytes(column: Column) -> int:
+    return column.derived.read_bytes if isinstance(column.derived, Sized) else column.row_bytes
 
 
 def _is_decoded(column: Column) -> bool:

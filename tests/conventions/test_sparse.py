@@ -151,3 +151,26 @@ def test_each_chunk_is_unpacked_once_for_a_batch_and_kept(tmp_path: Path) -> Non
         before = table.cache_info().misses
         table.read(rows[:20])
         assert table.cache_info().misses == before
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_a_shuffled_epoch_unpacks_each_chunk_about_once(tmp_path: Path, dense: bool) -> None:
+    matrix = make((4000, 100), "f4", 0.5)
+    file = write(tmp_path / "x.h5", matrix, chunks=(2000,), compression="gzip")
+    n_chunks = 2 * -(-matrix.nnz // 2000)
+    with hf_h5.H5TorchView(file, dense=dense, cache_bytes=600_000) as view:
+        loader = view.loader(batch_size=64, shuffle=True, shuffle_bytes=400_000, seed=0)
+        assert 100 < loader.report().window_rows < 1000
+        rows = sum(len(batch["X" if dense else "X/values"]) for batch in loader)
+        assert rows == 4000
+        assert view.cache_info().misses < 1.5 * n_chunks
+
+
+def test_a_table_knows_the_average_size_of_its_rows(tmp_path: Path) -> None:
+    matrix = make((1000, 100), "f4", 0.2)
+    file = write(tmp_path / "x.h5", matrix, chunks=(500,), compression="gzip")
+    (lists,) = hf_h5.describe(file).tables.values()
+    assert lists.row_bytes == pytest.approx(matrix.nnz * 8 / 1000, rel=0.02)
+    (dense,) = hf_h5.describe(file, dense=True).tables.values()
+    assert dense.row_bytes == 400
+    assert np.diff(lists.row_groups)[0] == pytest.approx(4 * 500 / 20, rel=0.05)
