@@ -5,6 +5,7 @@ Also where an argument ``files`` becomes a list of files.
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import warnings
@@ -51,15 +52,28 @@ def open_hdf5(file: str) -> h5py.File:
     if not has_signature(file):
         raise NotHDF5Error("the file is not HDF5: its signature is missing", file=file, hint=_NEXT_STEP)
     try:
-        return h5py.File(file, "r")
+        return _open_locked(file)
     except PermissionError:
         raise
     except (OSError, RuntimeError, ValueError, KeyError) as error:
+        is_locked = "unable to lock file" in str(error)
         raise DamagedFileError(
             f"the HDF5 library cannot open the file: {error}",
             file=file,
-            hint="it may be truncated, or still be written",
+            hint="another program has it open for writing; wait until it closes the file, or read a copy"
+            if is_locked
+            else "it may be truncated, or still be written",
         ) from error
+
+
+def _open_locked(file: str) -> h5py.File:
+    """Open with a lock, which tells of a program that writes; without where the file system has none, as NFS often."""
+    try:
+        return h5py.File(file, "r")
+    except OSError as error:
+        if "unable to lock file" not in str(error) or f"errno = {errno.EAGAIN}" in str(error):
+            raise
+        return h5py.File(file, "r", locking=False)
 
 
 def check_file(file: str) -> None:
