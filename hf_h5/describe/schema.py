@@ -235,11 +235,10 @@ class Table:
             for column in columns
             if column.take == "rows" and column.storage and column.storage.chunks
         ]
-        chunks += [
-            (column.derived.read_bytes, column.derived.group_rows)
-            for column in columns
-            if isinstance(column.derived, Sized) and column.derived.group_rows > 1
-        ]
+        for column in columns:
+            run = column.derived
+            if isinstance(run, Sized) and run.group_rows > 1:
+                chunks.append((run.read_bytes, run.group_rows))
         if chunks:
             return max(chunks)[1]
         # Rows that lie one after the other may be cut anywhere; pieces of 1 MiB cost no more than larger ones.
