@@ -112,12 +112,20 @@ def assert_modes_agree(file: Path, cache: Path, **options: Any) -> list[str]:
             values = row_values(view)
             rows = sample(len(view), values)
             # As Python objects, a row of many pictures takes seconds.
-            for kind, kwargs in FORMATS if values < MAX_VALUES else FORMATS[1:]:
+            # Of dates torch has no type, in the cached mode neither.
+            formats = [each for each in FORMATS if each[0] != "torch" or not has_dates(view.features)]
+            for kind, kwargs in formats if values < MAX_VALUES else formats[1:]:
                 expected, found = cached.with_format(kind, **kwargs), view.with_format(kind, **kwargs)
                 assert_exact(found[rows], expected[rows], f"{split} {kind} {kwargs}")
                 if rows:
                     assert_exact(found[rows[-1]], expected[rows[-1]], f"{split} {kind} {kwargs} row {rows[-1]}")
     return list(loaded)
+
+
+def has_dates(features: datasets.Features) -> bool:
+    """Say whether a column holds points in time or durations."""
+    kinds = ("timestamp", "duration", "date")
+    return any(str(getattr(each, "dtype", "")).startswith(kinds) for each in features.values())
 
 
 def row_values(view: Any) -> int:
