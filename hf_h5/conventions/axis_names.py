@@ -10,6 +10,7 @@ import h5py
 
 from ..describe.opening import open_dataset
 from ..describe.schema import Column
+from .anndata_frames import Masked
 
 __all__ = ["names_digest", "with_axis_names"]
 
@@ -19,9 +20,13 @@ _MOST_NAMES = 1_000_000
 def names_digest(handle: h5py.Group, names: Iterable[Column], n_names: int) -> str | None:
     """The number of names and a hash of them; None where no one column holds them, or far too many."""
     columns = list(names)
-    if len(columns) != 1 or n_names > _MOST_NAMES or columns[0].derived is not None or columns[0].take != "rows":
+    if len(columns) != 1 or n_names > _MOST_NAMES:
         return None
-    column = columns[0]
+    derived = columns[0].derived
+    # Names that might be missing, as newer versions of AnnData write them; none of them is.
+    column = derived.values if isinstance(derived, Masked) else columns[0]
+    if column.take != "rows":
+        return None
     values = open_dataset(handle, column.path.strip("/"))[()]
     for field in column.fields:
         values = values[field]

@@ -29,7 +29,7 @@ def expected_tables(adata: anndata.AnnData) -> dict[str, dict[str, Any]]:
     cells = frame_columns(adata.obs, "obs")
     if adata.X is not None:
         cells["X"] = dense(adata.X)
-    cells |= {f"layers/{name}": dense(value) for name, value in sorted(adata.layers.items())}
+    cells |= {f"layers/{name}": dense(value) for name, value in ordered(adata.layers)}
     if adata.raw is not None:
         cells["raw/X"] = dense(adata.raw.X)
     cells |= side(adata.obsm, "obsm")
@@ -52,12 +52,17 @@ def frame_columns(frame: pd.DataFrame, kind: str) -> dict[str, Any]:
 
 def side(group: Any, prefix: str) -> dict[str, Any]:
     columns: dict[str, Any] = {}
-    for name, value in sorted(group.items()):
+    for name, value in ordered(group):
         if isinstance(value, pd.DataFrame):
             columns |= {f"{prefix}/{name}/{each}": value[each] for each in value}
         else:
             columns[f"{prefix}/{name}"] = dense(value)
     return columns
+
+
+def ordered(group: Any) -> list[tuple[str, Any]]:
+    """What a group holds, by name; new versions have X among the layers, as None."""
+    return sorted((name, value) for name, value in group.items() if name is not None)
 
 
 def dense(matrix: Any) -> np.ndarray:
