@@ -44,6 +44,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "conventions/*",
         "resolve/*",
         "read/index.py",
+        "read/stored_types.py",
         "read/reader.py",
         "read/h5py_route.py",
         "opening.py",

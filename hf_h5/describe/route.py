@@ -5,6 +5,11 @@ Pure; no I/O. This is what a schema alone can tell: it does not know which decod
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
 from .schema import Column
 
 __all__ = ["DECODED_FILTERS", "route_of"]
@@ -37,8 +42,21 @@ def route_of(column: Column) -> tuple[str, str | None]:
         reasons = [route_of(source)[1] for source in column.derived.sources]
         reason = next((reason for reason in reasons if reason), None)
         return ("direct", None) if reason is None else ("h5py", reason)
-    reason = column.variable or column.converted or _storage_reason(column)
+    reason = column.converted or _variable_reason(column) or _storage_reason(column)
     return ("direct", None) if reason is None else ("h5py", reason)
+
+
+def _variable_reason(column: Column) -> str | None:
+    """Say why strings and lists are collected by the library: only of numbers are found in the file's heap."""
+    if column.variable is None:
+        return None
+    metadata: Mapping[str, Any] | None = None if column.memory is None else column.memory.metadata
+    items = (metadata or {}).get("vlen")
+    is_number = isinstance(items, np.dtype) and items.base.kind in "iufbc"
+    if column.fields or not (items is str or items is bytes or is_number):
+        return column.variable
+    is_inline = column.storage is not None and column.storage.layout == "compact"
+    return f"{column.variable} in the object header" if is_inline else None
 
 
 def _storage_reason(column: Column) -> str | None:

@@ -171,7 +171,8 @@ def _vlen(tid: h5t.TypeVlenID) -> Stored:
     item = _as_element(inner)
     if inner.converted is not None and inner.memory.kind in "iu":
         raise UnreadableTypeError(f"lists of {inner.converted} cannot be read by h5py")
-    return Stored(Ragged(item, inner.shape), h5py.vlen_dtype(inner.full_memory), variable="lists of variable length")
+    memory = h5py.vlen_dtype(inner.full_memory)
+    return Stored(Ragged(item, inner.shape), memory, converted=inner.converted, variable="lists of variable length")
 
 
 def _array(tid: h5t.TypeArrayID) -> Stored:

@@ -70,7 +70,8 @@ class DirectDataset:
         self.path = path
         self.cache = cache
         self.threads = threads
-        with _Placed(file, path):
+        self.place = _Placed(file, path)
+        with self.place:
             self._rows = self._make_reader()
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -104,6 +105,10 @@ class DirectDataset:
         if index.kind == "chunked":
             return row_starts(index.n_rows, index.chunk_rows)
         return row_starts(index.n_rows, max(1, _GROUP_BYTES // max(1, index.row_nbytes)))
+
+    def count_rows(self, n_rows: int, n_bytes: int) -> int:
+        """How many of the first ``n_rows`` rows have at most so many bytes; at least one, if there is one."""
+        return min(n_rows, len(self), max(1, n_bytes // max(1, self.index.row_nbytes)))
 
     def read_rows(
         self, rows: Any, out: NDArray[Any] | None = None, pool: Executor | None = None, *, are_checked: bool = False
@@ -140,7 +145,7 @@ class DirectDataset:
         FilterError
             If a chunk is packed in a way that only the HDF5 library understands.
         """
-        with _Placed(self.file, self.path):
+        with self.place:
             wanted = rows if are_checked else as_rows(rows, self.index.n_rows)
             self.source.check()
             shape = (len(wanted), *self.index.row_shape)

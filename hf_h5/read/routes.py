@@ -24,10 +24,14 @@ from .cache import ChunkCache
 from .direct import DirectDataset
 from .fingerprint import Fingerprint
 from .h5py_route import LibraryFiles, read_into_box, read_rows, read_whole
+from .heap import TABLES_BYTES, Heap
 from .index import build_index, why_not_direct
+from .packed import Packed, to_objects
 from .plan import Rows
 from .pool import shared_pool
 from .source import Source, open_source
+from .stored_types import find_items, is_variable
+from .variable import VariableDataset
 
 __all__ = ["Routes"]
 
@@ -38,6 +42,10 @@ _CHECK_ROWS = 16
 _CHECK_BYTES = 4 << 20
 # What HDF5 and its filters raise when bytes are not what they should be.
 _LIBRARY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+
+
+Found = DirectDataset | VariableDataset | str
+"""A dataset as it is read directly, or why it is not."""
 
 
 class Routes:
@@ -72,17 +80,26 @@ class Routes:
         self._cache = cache
         self._threads = threads
         self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[str, str], DirectDataset | str] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], Found] = OrderedDict()
+        self._heaps: dict[str, Heap] = {}
+        self._tables = ChunkCache(TABLES_BYTES)
         self._sources: dict[str, Source] = {}
         self._checked: set[tuple[str, str]] = set()
 
-    def fetch(self, file: str, path: str, column: Column, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Read rows of a dataset in its memory form, or whole as one row.
+    def fetch(
+        self, file: str, path: str, column: Column, rows: Rows, out: NDArray[Any] | None = None
+    ) -> NDArray[Any] | Packed:
+        """Read rows of a dataset in its memory form, or whole as one row; packed where lengths vary.
 
         ``out`` is filled and returned where the values are numbers that need no decoding.
         """
         found = self.find(file, path, column)
-        if isinstance(found, DirectDataset) and not (column.axis and column.variable):
+        if isinstance(found, VariableDataset):
+            pool = shared_pool(self._threads)
+            if column.take == "whole":
+                return found.read_rows(range(len(found)), pool=pool).as_one_row()
+            return found.read_rows(rows, column.axis, pool=pool)
+        if isinstance(found, DirectDataset):
             pool = shared_pool(self._threads)
             if column.take == "whole":
                 return found.read_rows(range(len(found)), pool=pool)[np.newaxis]
@@ -109,7 +126,7 @@ class Routes:
     def describe(self, file: str, path: str, column: Column) -> str:
         """``"direct"``, or why the rows come through the HDF5 library."""
         found = self.find(file, path, column)
-        return "direct" if isinstance(found, DirectDataset) else found
+        return found if isinstance(found, str) else "direct"
 
     def close(self) -> None:
         """Close the sources; the library's handles are closed by their owner."""
@@ -118,7 +135,7 @@ class Routes:
                 source.close()
             self._known.clear()
 
-    def find(self, file: str, path: str, column: Column) -> DirectDataset | str:
+    def find(self, file: str, path: str, column: Column) -> Found:
         """The dataset as it is read directly, or why it is not."""
         key = (file, path)
         with self._lock:
@@ -135,10 +152,10 @@ class Routes:
             )
         return found
 
-    def _choose(self, file: str, path: str, column: Column) -> DirectDataset | str:
+    def _choose(self, file: str, path: str, column: Column) -> Found:
         if self._route == "h5py":
             return "route='h5py' was asked for"
-        reason = column.variable or column.converted
+        reason = column.converted or (column.variable if column.fields else None)
         if reason is not None:
             return f"it holds {reason}"
         fingerprint = self._fingerprints.get(file)
@@ -153,10 +170,18 @@ class Routes:
                 reason = "it lies in another file"
             if reason is not None:
                 return reason
-            index = build_index(dataset, file=file, fingerprint=fingerprint)
+            try:
+                index = _guarded(lambda: build_index(dataset, file=file, fingerprint=fingerprint), file, path)
+            except FilterError as error:
+                return error.problem
+            items = find_items(dataset) if is_variable(dataset) else None
+            base = int(dataset.file.userblock_size)
         source = self._sources.setdefault(file, open_source(file, fingerprint))
         direct = DirectDataset(index, source, file=file, path=path, cache=self._cache, threads=self._threads)
-        return self._compared(direct, file, path, column)
+        if items is None:
+            return self._compared(direct, file, path, column)
+        heap = self._heaps.setdefault(file, Heap(source, base, self._cache, self._tables))
+        return self._compared(VariableDataset(direct, heap, items), file, path, column)
 
     def _check_unchanged(self, file: str, fingerprint: Fingerprint) -> None:
         if is_url(file):
@@ -169,28 +194,34 @@ class Routes:
                 hint="open it again; copy it first if another program still writes it",
             )
 
-    def _compared(self, direct: DirectDataset, file: str, path: str, column: Column) -> DirectDataset | str:
+    def _compared(self, direct: DirectDataset | VariableDataset, file: str, path: str, column: Column) -> Found:
         """Compare the first rows with the library's, once per file and column."""
         key = (file, column.name)
         if key in self._checked or not len(direct) or column.memory is None:
             return direct
-        count = min(_CHECK_ROWS, len(direct), max(1, _CHECK_BYTES // max(1, direct.index.row_nbytes)))
-        rows = range(count)
         try:
+            rows = range(direct.count_rows(_CHECK_ROWS, _CHECK_BYTES))
             mine = direct.read_rows(rows)
-        except (DamagedFileError, FilterError):
-            # The library has the last word on whether a chunk is damaged, and knows more filters.
+        except FilterError:
+            # The library knows more ways to pack.
             return "its chunks do not unpack outside the HDF5 library"
+        except DamagedFileError:
+            if isinstance(direct, VariableDataset):
+                return "its values are not found outside the HDF5 library"
+            # Of a chunk that unpacks to too few bytes the library returns what its memory held before: no fallback.
+            return direct
         with self._library.dataset(file, path) as dataset:
+            # Along the first axis, wherever the column's rows lie: what is compared is what the bytes mean.
             theirs = _guarded(lambda: read_rows(dataset, replace(column, axis=0), rows), file, path)
-        if mine.tobytes() == np.ascontiguousarray(theirs).tobytes():
+        if _are_equal(mine, theirs):
             # Only now: a thread that comes meanwhile compares for itself.
             self._checked.add(key)
             return direct
+        index = (direct.references if isinstance(direct, VariableDataset) else direct).index
         warnings.warn(
             f"{file}::{path} reads differently without the HDF5 library, so it is read through it; please report this "
-            f"with the file and these details: {direct.index.kind}, {direct.index.dtype}, chunks {direct.index.chunk}, "
-            f"filters {direct.index.filters}",
+            f"with the file and these details: {index.kind}, {index.dtype}, chunks {index.chunk}, "
+            f"filters {index.filters}",
             H5Warning,
             stacklevel=2,
         )
@@ -207,6 +238,19 @@ class Routes:
         fingerprint = self._fingerprints.get(file)
         if fingerprint is not None:
             self._check_unchanged(file, fingerprint)
+
+
+def _are_equal(mine: NDArray[Any] | Packed, theirs: NDArray[Any]) -> bool:
+    """Whether all bytes are the same, those of lists in the byte order and type that the library gives them."""
+    if isinstance(mine, np.ndarray):
+        return mine.tobytes() == np.ascontiguousarray(theirs).tobytes()
+    for one, two in zip(to_objects(mine).ravel(), theirs.ravel(), strict=True):
+        if isinstance(one, bytes):
+            if one != two:
+                return False
+        elif one.shape != two.shape or one.astype(two.dtype).tobytes() != two.tobytes():
+            return False
+    return True
 
 
 def _guarded(read: Any, file: str, path: str) -> NDArray[Any]:

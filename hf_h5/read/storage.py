@@ -12,11 +12,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UNALLOCATED", "FilterStep", "Kind", "StorageIndex"]
+__all__ = ["REFERENCE", "UNALLOCATED", "FilterStep", "Kind", "StorageIndex"]
 
 Kind = Literal["contiguous", "chunked", "compact", "unallocated"]
 FilterStep = tuple[int, int, tuple[int, ...]]
 """One filter of the pipeline as HDF5 reports it: (identifier, flags, client values)."""
+
+REFERENCE = np.dtype([("count", "<u4"), ("address", "<u8"), ("number", "<u4")])
+"""What is stored for a value of variable length, where addresses have 8 bytes: how many items it has, where its heap
+collection begins, and which object of that it is (HDF5 file format, section III.E "Global Heap")."""
 
 UNALLOCATED = -1
 """Offset of a chunk that was never written; its rows are the fill value."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..describe.elements import Binary, Element, Label, Number, Ragged, Struct, Text
+from .packed import Packed, PackedLists, PackedTexts, to_objects
 
 __all__ = ["ValueProblemError", "decode_values", "pick_field", "relabel"]
 
@@ -28,8 +29,8 @@ class ValueProblemError(ValueError):
         self.hint = hint
 
 
-def pick_field(raw: Values, fields: Sequence[str]) -> Values:
-    """Follow the fields of a compound, and the halves of complex numbers, into an array."""
+def pick_field(raw: Any, fields: Sequence[str]) -> Any:
+    """Follow the fields of a compound, and the halves of complex numbers, into an array; what has none stays itself."""
     for name in fields:
         if raw.dtype.kind == "c":
             raw = raw.real if name == "real" else raw.imag
@@ -38,7 +39,7 @@ def pick_field(raw: Values, fields: Sequence[str]) -> Values:
     return raw
 
 
-def decode_values(element: Element, raw: Values) -> Values:
+def decode_values(element: Element, raw: Values | Packed) -> Values:
     """Turn values as they lie in memory into the column's values.
 
     Parameters
@@ -47,7 +48,7 @@ def decode_values(element: Element, raw: Values) -> Values:
         What the values are.
     raw
         Any shape; the memory form of the element: numbers of any byte order, ``V<n>`` or ``S<n>`` for strings and
-        bytes, objects for what has variable length.
+        bytes, objects for what has variable length, or these one after the other.
 
     Returns
     -------
@@ -59,6 +60,8 @@ def decode_values(element: Element, raw: Values) -> Values:
     ValueProblemError
         If a string is no UTF-8 or holds NULs, or a code is none of the label's.
     """
+    if isinstance(raw, PackedTexts | PackedLists):
+        return _unpacked(element, raw)
     match element:
         case Number(dtype):
             return _numbers(raw, dtype)
@@ -72,6 +75,21 @@ def decode_values(element: Element, raw: Values) -> Values:
             return _lists(raw, item)
         case Struct():
             return _structs(raw, element)
+
+
+def _unpacked(element: Element, packed: Packed) -> Values:
+    match element, packed:
+        case Text(), PackedTexts():
+            try:
+                return _objects(packed.decode(), packed.shape)
+            except UnicodeDecodeError:
+                return _find_bad_text(packed.split())
+        case Ragged(item), PackedLists():
+            try:
+                return _objects(packed.split(decode_values(item, packed.items)), packed.shape)
+            except ValueProblemError as error:
+                raise ValueProblemError(str(error), packed.list_of(error.position), error.hint) from error
+    return decode_values(element, to_objects(packed))
 
 
 def _numbers(raw: Values, dtype: np.dtype[Any]) -> Values:

@@ -117,7 +117,7 @@ def turned(table, axis: int):
     return replace(table, columns={"x": column}, parts=(part,))
 
 
-def test_strings_along_another_axis_come_through_the_library(tmp_path: Path) -> None:
+def test_strings_along_another_axis_are_read(tmp_path: Path) -> None:
     words = np.array([[f"{row} {column}" for column in range(5)] for row in range(3)], object)
     with h5py.File(tmp_path / "x.h5", "w") as handle:
         handle.create_dataset("x", data=words, dtype=h5py.string_dtype(), chunks=(2, 2))
