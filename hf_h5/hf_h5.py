@@ -6,9 +6,11 @@ patches ``open`` and ``os.path`` inside it.
 
 from __future__ import annotations
 
+import copy
 import inspect
 import os
 import warnings
+import weakref
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -34,6 +36,8 @@ __all__ = ["H5Builder", "H5Config", "recipe_options"]
 BATCH_BYTES = 16 << 20
 # Chunks that lie across two batches are kept this long; a batch rarely needs more of them.
 _CACHE_BYTES = 32 << 20
+
+_OPENED: weakref.WeakKeyDictionary[AnyReader, AnyReader] = weakref.WeakKeyDictionary()
 
 
 @dataclass
@@ -154,11 +158,11 @@ class H5Builder(datasets.ArrowBasedBuilder):
         options, table = self.config.options(), reader.schema
         size = _batch_size(options, table)
         pieces = plan_batches(ranges, size, reader.row_groups())
-        # Not closed at the end: a stream comes here once per shard, and to open a file behind a URL takes a while.
+        opened = _opened(reader)
         with ThreadPoolExecutor(1, thread_name_prefix="hf_h5-ahead") as ahead:
 
             def make(shard: int, batch: int, start: int, stop: int) -> tuple[Any, pa.Table]:
-                rows = reader.read(range(start, stop))
+                rows = _read(opened, start, stop, options)
                 return make_key(shard, batch), to_arrow_table(rows, table, self.info.features, nested=options.nested)
 
             parent = parent_of_worker()
@@ -189,6 +193,18 @@ def _read(reader: AnyReader, start: int, stop: int, options: Options) -> dict[st
         which = f"row {rows.start}" if len(rows) == 1 else f"rows {rows.start} to {rows.stop - 1}"
         warnings.warn(f"{which} left out: {rows.problem}", H5Warning, stacklevel=2)
     return batch
+
+
+def _opened(reader: AnyReader) -> AnyReader:
+    """A copy of a reader that has its files open until the reader is gone.
+
+    A stream comes for each of its shards anew, and to open a file behind a URL, or one of many chunks, takes a while.
+    """
+    opened = _OPENED.get(reader)
+    if opened is None:
+        opened = _OPENED.setdefault(reader, copy.copy(reader))
+        weakref.finalize(reader, opened.close).atexit = False
+    return opened
 
 
 def _batch_size(options: Options, table: Table) -> BatchSize:

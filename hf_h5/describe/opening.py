@@ -16,7 +16,7 @@ import h5py
 
 from ..errors import DamagedFileError, FilterError, H5Warning, MissingFileError, NotHDF5Error, OptionError
 from .schema import Column
-from .urls import expand_url, is_url, open_url
+from .urls import expand_url, is_url, open_url, starts_as_hdf5
 
 __all__ = [
     "check_file",
@@ -154,7 +154,7 @@ def skip_others(names: list[str], place: str) -> list[str]:
     NotHDF5Error
         If none is left.
     """
-    matches = [name for name in names if is_url(name) or has_signature(name)]
+    matches = [name for name in names if (starts_as_hdf5(name) if is_url(name) else has_signature(name))]
     if not matches:
         raise NotHDF5Error(f"none of {len(names)} files is HDF5", file=place, hint=_NEXT_STEP)
     others = [name for name in names if name not in set(matches)]

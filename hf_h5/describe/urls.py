@@ -8,11 +8,15 @@ import h5py
 
 from ..errors import DamagedFileError, MissingFileError, MissingPackageError, NotHDF5Error
 
-__all__ = ["expand_url", "is_url", "open_url"]
+__all__ = ["expand_url", "is_url", "open_url", "starts_as_hdf5"]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # Headers lie scattered; blocks of this size bring most of them in a few requests without fetching data along.
 _BLOCK_BYTES = 1 << 18
+# Files with these names are what they say; .mat and .nc are also those of older formats.
+_SURE_ENDINGS = (".h5", ".hdf5", ".he5", ".h5ad", ".nwb")
+# A signature behind a user block: those that are larger than this are not worth a transfer.
+_PLACES = (0, 512, 1024, 2048, 4096)
 
 
 def is_url(file: str) -> bool:
@@ -50,6 +54,15 @@ def open_url(url: str) -> h5py.File:
         raise DamagedFileError(
             f"the HDF5 library cannot open the file: {error}", file=url, hint="the upload may be incomplete"
         ) from error
+
+
+def starts_as_hdf5(url: str) -> bool:
+    """Whether the file behind a URL is HDF5, by its name where that says it, else by its first bytes."""
+    system, path = _system(url)
+    if path.lower().endswith(_SURE_ENDINGS):
+        return True
+    start = system.cat_file(path, 0, _PLACES[-1] + len(_SIGNATURE))
+    return any(start[place : place + len(_SIGNATURE)] == _SIGNATURE for place in _PLACES)
 
 
 def expand_url(url: str) -> list[str]:

@@ -1,0 +1,79 @@
+"""Do the workers of a DataLoader, and ranks, share a stream of one file: no row lost, none twice."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pytest
+from datasets.distributed import split_dataset_by_node
+
+import hf_h5  # noqa: F401  registers the builder
+from tests.written import write_h5
+
+torch_data = pytest.importorskip("torch.utils.data")
+
+N_ROWS = 100
+METHODS = [method for method in ("fork", "spawn") if method in multiprocessing.get_all_start_methods()]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return write_h5(tmp_path / "a.h5", {"x": np.arange(N_ROWS)}, chunks=(3,))
+
+
+def stream(file: Path, **options: Any) -> datasets.IterableDataset:
+    return datasets.load_dataset("hf_h5", data_files=str(file), split="train", streaming=True, **options)
+
+
+def numbers(batches: Any) -> list[int]:
+    return [int(number) for batch in batches for number in batch["x"]]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_two_workers_share_one_file(file: Path, method: str) -> None:
+    shared = stream(file).with_format("torch")
+    loader = torch_data.DataLoader(shared, batch_size=7, num_workers=2, multiprocessing_context=method)
+    batches = list(loader)
+    assert sorted(numbers(batches)) == list(range(N_ROWS))
+    # Both had their part: rows of the second half come before all of the first have come.
+    assert numbers(batches[:2]) != list(range(14))
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 3 worker processes")
+def test_more_workers_than_shards_lose_and_repeat_nothing(tmp_path: Path) -> None:
+    file = write_h5(tmp_path / "a.h5", {"x": np.arange(N_ROWS)}, chunks=(50,))
+    shared = stream(file).with_format("torch")
+    assert shared.num_shards == 2
+    loader = torch_data.DataLoader(shared, batch_size=7, num_workers=3)
+    for _ in range(2):
+        assert sorted(numbers(loader)) == list(range(N_ROWS))
+
+
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_ranks_share_one_file(file: Path, world_size: int) -> None:
+    ranks = [split_dataset_by_node(stream(file), rank, world_size) for rank in range(world_size)]
+    rows = [[row["x"] for row in rank] for rank in ranks]
+    assert all(rows)
+    assert sorted(number for each in rows for number in each) == list(range(N_ROWS))
+
+
+def test_ranks_with_workers_share_one_file(file: Path) -> None:
+    rows: list[int] = []
+    for rank in range(2):
+        mine = split_dataset_by_node(stream(file).with_format("torch"), rank, 2)
+        rows += numbers(torch_data.DataLoader(mine, batch_size=5, num_workers=2))
+    assert sorted(rows) == list(range(N_ROWS))
+
+
+def test_workers_shuffle_and_share(file: Path) -> None:
+    shared = stream(file).with_format("torch").shuffle(seed=1, buffer_size=10)
+    epochs = []
+    for epoch in range(2):
+        shared.set_epoch(epoch)
+        epochs.append(numbers(torch_data.DataLoader(shared, batch_size=7, num_workers=2)))
+        assert sorted(epochs[-1]) == list(range(N_ROWS))
+    assert epochs[0] != epochs[1]
