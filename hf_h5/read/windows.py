@@ -259,18 +259,26 @@ def filler(column: Column) -> Any:
 
 
 def _check_columns(table: Table, file: str | None) -> None:
+    part = table.parts[0] if table.parts else None
     for name, column in table.columns.items():
-        is_even = not column.is_ragged and isinstance(column.element, Number | Label | Text | Binary)
-        if is_even or column.take in _SINGLE:
+        if column.take in _SINGLE:
             continue
-        part = table.parts[0] if table.parts else None
-        is_whole = column.take == "whole"
-        raise OptionError(
-            f"window=: column {name!r} is {column.feature_text}, whose rows differ in length",
-            file=file,
-            path=part.path_of(part.columns[name]) if part else column.path,
-            hint="layout='steps' makes the steps of each group rows" if is_whole else "leave it out with columns=[...]",
-        )
+        problem, hint = None, "leave it out with columns=[...]"
+        if column.is_ragged or not isinstance(column.element, Number | Label | Text | Binary):
+            problem = f"is {column.feature_text}, whose rows differ in length"
+            hint = "layout='steps' makes the steps of each group rows" if column.take == "whole" else hint
+        elif isinstance(column.element, Number | Label) and not _is_of_numbers(column.feature):
+            problem = f"shall be {column.feature_text}, which is made of one row"
+            hint = "leave it out of features="
+        if problem is not None:
+            path = part.path_of(part.columns[name]) if part else column.path
+            raise OptionError(f"window=: column {name!r} {problem}", file=file, path=path, hint=hint)
+
+
+def _is_of_numbers(spec: FeatureSpec | None) -> bool:
+    """Whether a feature that was asked for holds numbers, and no picture or sound."""
+    kind = "Value" if spec is None else str(spec.get("_type"))
+    return kind in ("Value", "ClassLabel", "List", "LargeList", "Sequence") or kind.startswith("Array")
 
 
 def _sizes(column: Column) -> tuple[int, ...]:

@@ -49,8 +49,7 @@ class ExportMethods(ViewState):
         info = datasets.DatasetInfo(features=features.copy())
         split = None if self._split is None else datasets.NamedSplit(self._split)
         if keep_in_memory or not len(self) or self._fingerprint() is None:
-            table = pa.concat_tables([features.arrow_schema.empty_table(), *view._tables()])
-            dataset = datasets.Dataset(table, info=info, split=split)
+            dataset = datasets.Dataset(pa.concat_tables(view._tables()), info=info, split=split)
         else:
             dataset = datasets.Dataset.from_file(view._cached_file(cache_dir), info=info, split=split)
         chosen = self._format
@@ -113,11 +112,11 @@ class ExportMethods(ViewState):
         return self._copy(shown=self._shown.select(dict.fromkeys(self._tuple)), tuple=None)
 
     def _tables(self, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:
-        """Arrow tables of some rows."""
+        """Arrow tables of some rows; one without rows if there are none."""
         names = self._shown.read_names(self.column_names)
         stop = len(self) if stop is None else stop
         step = self._step_rows(names, _TABLE_BYTES)
-        for first in range(start, stop, step):
+        for first in range(start, max(stop, start + 1), step):
             arrays = self._read(range(first, min(first + step, stop)), names)
             yield self._shown.to_arrow(arrays, self.column_names)
 

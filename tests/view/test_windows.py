@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from datasets import ClassLabel, Features, Image, Value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
@@ -247,6 +248,50 @@ def test_columns_that_a_split_lacks_stay_missing_in_windows(tmp_path: Path) -> N
     with H5TorchView(tmp_path / "x.h5", split="test+train", window=(3, 3)).with_format(None) as view:
         assert view[:]["y"] == [None, None, [0, 1, 2], [3, 4, 5]]
         assert view[[2, 0]]["y"] == [[0, 1, 2], None]
+
+
+def test_features_of_rows_become_those_of_windows(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as handle:
+        handle["x"] = np.arange(24).reshape(6, 4).astype("u1")
+        handle["y"] = np.arange(6) % 2
+        handle["word"] = [b"no", b"yes"] * 3
+    asked = Features(
+        {"x": [Value("float32")], "y": ClassLabel(names=["a", "b"]), "word": ClassLabel(names=["no", "yes"])}
+    )
+    with H5TorchView(tmp_path / "x.h5", features=asked, window=(2, 2)) as view:
+        dataset = view.to_dataset(keep_in_memory=True)
+        assert view.features["y"].feature == asked["y"]
+        assert view.features["word"].feature == asked["word"]
+        assert repr(view[1]) == repr(dataset[1])
+        assert view[1]["word"].tolist() == [0, 1]
+    with pytest.raises(OptionError, match=r"column 'x' shall be Image\(\), which is made of one row"):
+        H5TorchView(tmp_path / "x.h5", features=Features({"x": Image()}), window=2)
+
+
+def test_nested_and_complex_columns_come_in_windows(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as handle:
+        handle["obs/image"] = np.arange(120).reshape(10, 4, 3).astype("u1")
+        handle["z"] = np.arange(10) * (1 + 2j)
+    with H5TorchView(tmp_path / "x.h5", nested=True, window=(3, 2)) as view:
+        assert view[1]["obs"]["image"][:, 0, 0].tolist() == [24, 36, 48]
+        dataset = view.to_dataset(keep_in_memory=True)
+        assert repr(view[2]) == repr(dataset[2])
+    with H5TorchView(tmp_path / "x.h5", complex=True, window=(3, 2)) as view:
+        assert view[[1]]["z"].tolist() == [[2 + 4j, 3 + 6j, 4 + 8j]]
+
+
+def test_an_open_file_and_a_process_of_its_own_give_the_same_windows(signal) -> None:
+    expected = H5TorchView(signal[0], window=(10, 90))[:]["signal"]
+    with h5py.File(signal[0]) as handle:
+        assert torch.equal(H5TorchView(handle, window=(10, 90))[:]["signal"], expected)
+    with H5TorchView(signal[0], window=(10, 90), isolate=True) as view:
+        assert torch.equal(view[:]["signal"], expected)
+
+
+def test_an_iterable_dataset_of_windows(signal) -> None:
+    view = H5TorchView(signal[0], window=(10, 90), columns=["signal"])
+    found = [row["signal"] for row in view.to_iterable_dataset(num_shards=3)]
+    assert torch.equal(torch.stack(found), view[:]["signal"])
 
 
 @pytest.mark.parametrize(
