@@ -42,6 +42,8 @@ class Limits:
         Decoded bytes of a sparse matrix by columns, which is turned round in memory to have its rows.
     seconds
         Time of a scan; with ``isolate=True`` of any question to the library.
+    silent_seconds
+        Time without a sign of life of the process of ``isolate=True``: how long one call into the library may last.
     memory_bytes
         Memory of the process of ``isolate=True``, without mapped files.
     """
@@ -56,6 +58,7 @@ class Limits:
     metadata_bytes: int = 1 << 16
     turned_bytes: int = 4 << 30
     seconds: int = 300
+    silent_seconds: int = 10
     memory_bytes: int = 2 << 30
 
     def check(self, name: str, value: float, *, file: str, path: str | None = None) -> None:

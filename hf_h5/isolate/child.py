@@ -8,6 +8,8 @@ from __future__ import annotations
 import pickle
 import signal
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -24,6 +26,7 @@ __all__ = ["serve"]
 
 # Enough for the probes of packages that look for a place for temporary files.
 _MAX_FILE_BYTES = 1 << 20
+_LIFE_S = 0.5
 
 
 class _Library:
@@ -69,12 +72,31 @@ def serve(descriptor: int, max_bytes: int) -> None:
     _limit(max_bytes)
     library = _Library()
     with Connection(descriptor) as connection:
+        # One writer at a time.
+        turn, busy = threading.Lock(), threading.Event()
+        threading.Thread(target=_show_life, args=(connection, turn, busy), daemon=True).start()
         while True:
             try:
                 name, arguments = connection.recv()
             except EOFError:
                 return
-            connection.send_bytes(_answer(getattr(library, name), arguments))
+            busy.set()
+            answer = _answer(getattr(library, name), arguments)
+            busy.clear()
+            with turn:
+                connection.send_bytes(answer)
+
+
+def _show_life(connection: Connection, turn: threading.Lock, busy: threading.Event) -> None:
+    """Send something empty now and then: while the library does not come back from a call, no thread runs."""
+    while True:
+        time.sleep(_LIFE_S)
+        busy.wait()
+        try:
+            with turn:
+                connection.send_bytes(b"")
+        except OSError:
+            return
 
 
 def _answer(go: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
 import weakref
 from multiprocessing.connection import Connection, Pipe
@@ -76,13 +77,7 @@ class LibraryProcess:
             connection = self._running()
             try:
                 connection.send((name, arguments))
-                if not connection.poll(self._limits.seconds):
-                    raise LimitError(
-                        f"seconds: no answer to {name!r} in {self._limits.seconds:,}",
-                        file=self._file,
-                        hint="if you trust the file, raise the budget with limits={'seconds': N}",
-                    )
-                worked, result, said = pickle.loads(connection.recv_bytes())
+                worked, result, said = pickle.loads(self._wait(connection, name))
             except (EOFError, ConnectionError) as error:
                 raise self._died() from error
             except BaseException:
@@ -100,6 +95,20 @@ class LibraryProcess:
                 hint="if you trust the file, raise the budget with limits={'memory_bytes': N}",
             )
         raise result
+
+    def _wait(self, connection: Connection, name: str) -> bytes:
+        """The answer; until it comes there are signs of life, which stop where the library does not come back."""
+        deadline = time.monotonic() + self._limits.seconds
+        while connection.poll(min(self._limits.silent_seconds, max(0.0, deadline - time.monotonic()))):
+            answer = connection.recv_bytes()
+            if answer:
+                return answer
+        budget = "seconds" if time.monotonic() >= deadline else "silent_seconds"
+        raise LimitError(
+            f"{budget.replace('_', ' ')}: no answer to {name!r} in {getattr(self._limits, budget):,}",
+            file=self._file,
+            hint=f"if you trust the file, raise the budget with limits={{{budget!r}: N}}",
+        )
 
     def close(self) -> None:
         """End the process."""

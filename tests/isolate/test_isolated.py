@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 import hf_h5
 from hf_h5.errors import DamagedFileError, H5Warning, LimitError, MissingFileError, OptionError
 from hf_h5.isolate.choose import scans_apart
-from hf_h5.isolate.process import LibraryProcess
+from hf_h5.isolate.process import _START, LibraryProcess
 from hf_h5.resolve.tables import resolve_tables
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes with limits need POSIX")
@@ -86,6 +86,45 @@ def test_a_hang_is_an_error_after_the_given_time(file: Path) -> None:
         with pytest.raises(LimitError, match=r"seconds: no answer to 'read' in 1 .*a\.h5"):
             table.read([0])
         assert len(table.read([0, 1])["x"]) == 2
+
+
+def test_a_call_that_does_not_come_back_is_ended_sooner(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_heap(file)
+    # As if the file were too large to be looked through for this damage.
+    monkeypatch.setattr("hf_h5.isolate.process._START", _WITHOUT_CHECK + _START)
+    with pytest.raises(LimitError, match=r"silent seconds: no answer to 'describe' in 2 .*a\.h5"):
+        hf_h5.describe(file, isolate=True, limits={"silent_seconds": 2})
+
+
+def break_heap(file: Path) -> None:
+    """Give the free space at the end of the heap of an attribute the wrong size."""
+    with h5py.File(file, "a", libver="earliest") as out:
+        out.attrs["title"] = "a text of variable length"
+    content = bytearray(file.read_bytes())
+    start = content.rfind(b"GCOL")
+    # One object, and the free space behind it (HDF5 file format, section III.E).
+    free = start + 16 + 16 + 32
+    assert content[free : free + 2] == b"\0\0"
+    content[free + 8 : free + 16] = (64).to_bytes(8, "little")
+    content[free + 64 : free + 128] = bytes(64)
+    file.write_bytes(content)
+
+
+_WITHOUT_CHECK = """
+import sys, types
+package = types.ModuleType("hf_h5")
+package.__path__ = [sys.argv[1]]
+sys.modules["hf_h5"] = package
+import hf_h5.describe.heaps as heaps
+heaps._MAX_FILE_BYTES = 0
+"""
+
+
+def test_damage_that_would_hang_is_found_without_a_process(file: Path) -> None:
+    break_heap(file)
+    for isolate in (False, True):
+        with pytest.raises(DamagedFileError, match=r"heap at byte [\d,]+ .*a\.h5"):
+            hf_h5.describe(file, isolate=isolate)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the memory that is written")
