@@ -51,7 +51,10 @@ class Lists:
         return split_rows(read_spans(self.values, starts, stops, fetch), stops - starts)
 
     def __str__(self) -> str:
-        return f"lists, which end where {self.ends.path.rpartition('/')[2]} says"
+        source = _last_name(self.values.path)
+        if self.starts is None:
+            return f"lists of {source}, which end where {_last_name(self.ends.path)} says"
+        return f"rows of {source} from {_last_name(self.starts.name)} to {_last_name(self.ends.name)}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,11 @@ class ListsOfLists:
         return split_rows(lists, counts)
 
     def __str__(self) -> str:
-        return f"lists of lists, which end where {self.outer_ends.path.rpartition('/')[2]} says"
+        return f"lists of lists, which end where {_last_name(self.outer_ends.path)} says"
+
+
+def _last_name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _bounds(

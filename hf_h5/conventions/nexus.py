@@ -159,7 +159,7 @@ def _numbers(value: Any) -> list[int]:
     if isinstance(value, str):
         return [int(number) for number in re.findall(r"\d+", value)]
     values = value if isinstance(value, list) else [value]
-    return [int(number) for number in values if isinstance(number, int | float)]
+    return [int(number) for number in values if isinstance(number, int | float) and number % 1 == 0]
 
 
 def _text(value: Any) -> str:

@@ -16,7 +16,7 @@ from ..describe.layout import Layout, find_tables
 from ..describe.schema import Column, Part, Table
 from ..describe.tree import DatasetNode, GroupNode, Tree
 
-__all__ = ["Nodes", "add_rest", "walk_groups"]
+__all__ = ["Nodes", "add_rest", "is_index", "walk_groups"]
 
 # Tables of so few bytes are lists of names and the like: metadata.
 _SMALL_BYTES = 2048
@@ -71,6 +71,11 @@ class Nodes:
         except (KeyError, OSError, RuntimeError, ValueError):
             return None
         return info.fileno, info.addr
+
+
+def is_index(column: Column) -> bool:
+    """Whether a column holds one whole number a row, which may be that of another row."""
+    return isinstance(column.element, Number) and column.element.dtype.kind in "iu" and not column.row_shape
 
 
 def walk_groups(group: GroupNode) -> Iterator[GroupNode]:

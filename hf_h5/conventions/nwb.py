@@ -20,7 +20,7 @@ from ..describe.schema import Column, Note, Part, Table
 from ..describe.tree import DatasetNode, GroupNode, Tree
 from .derivations import lists_column, regular_column, scaled_column
 from .found import Found
-from .nodes import Nodes, add_rest, walk_groups
+from .nodes import Nodes, add_rest, is_index, walk_groups
 
 __all__ = ["find_nwb"]
 
@@ -225,10 +225,11 @@ class _Reading:
             return self._left_out(node, f"{length:,} rows in a table of {n_rows:,}")
         if len(indices) > 2:
             return self._left_out(node, "lists of lists of lists")
-        if any(index.stored is None or index.stored.memory.kind not in "iu" for index in indices):
+        ends = [column for index in indices for column in self._nodes.columns(index, index.name)]
+        if len(ends) != len(indices) or not all(map(is_index, ends)):
             return self._left_out(node, "an index that holds no row numbers")
+        self._claimed |= {index.path for index in indices}
         values = [self._named(column) for column in self._columns(node, name)]
-        ends = [self._columns(index, index.name)[0] for index in indices]
         return [lists_column(column.name, column, *ends) for column in values] if ends else values
 
     def _left_out(self, node: DatasetNode, why: str) -> list[Column]:
@@ -239,8 +240,7 @@ class _Reading:
         """Codes whose names lie in another dataset as labels."""
         path = column.attrs.get("elements")
         names = self._nodes.value(path) if isinstance(path, str) and path.startswith("/") else None
-        is_code = isinstance(column.element, Number) and column.element.dtype.kind in "iu" and not column.row_shape
-        if not is_code or not isinstance(names, list) or len(set(map(str, names))) != len(names):
+        if not is_index(column) or not isinstance(names, list) or len(set(map(str, names))) != len(names):
             return column
         return replace(column, element=Label(tuple(map(str, names)), tuple(range(len(names)))))
 

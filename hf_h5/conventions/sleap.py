@@ -23,7 +23,7 @@ from ..describe.schema import Column, Part, Table
 from ..describe.tree import DatasetNode, Tree
 from .derivations import Lists, read_spans, split_rows
 from .found import Found
-from .nodes import Nodes, add_rest
+from .nodes import Nodes, add_rest, is_index
 
 __all__ = ["find_sleap"]
 
@@ -62,7 +62,9 @@ def _analysis(tree: Tree, nodes: Nodes) -> Found | None:
         node, dims = tree.root.datasets.get(name), _dims(tree, name, order)
         if node is None or _size(node, dims, "frame") != n_rows:
             continue
-        (column,) = nodes.columns(node, name, axis=dims.index("frame"))
+        column, *others = nodes.columns(node, name, axis=dims.index("frame"))
+        if others:
+            continue
         columns[name] = replace(column, attrs={**column.attrs, "dims": [dim for dim in dims if dim != "frame"]})
         claimed.append(node.path)
     layout = Layout(notes=list(tree.notes))
@@ -91,7 +93,7 @@ def _dims(tree: Tree, name: str, order: int) -> tuple[str, ...]:
     stated = tree.read_attrs(f"/{name}").get("dims") if name in tree.root.datasets else None
     try:
         dims = json.loads(stated) if isinstance(stated, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         dims = None
     return tuple(dims) if isinstance(dims, list) and "frame" in dims else _BY_FRAME[name][order]
 
@@ -109,6 +111,12 @@ def _project(tree: Tree, nodes: Nodes) -> Found | None:
     parts = {name: _columns(nodes, tree.root.datasets[name]) for name in _PROJECT}
     needed = {"frames": _FRAME_FIELDS, "instances": _INSTANCE_FIELDS, "points": ("x", "y"), "pred_points": ("x", "y")}
     if any(field not in parts[name] for name, fields in needed.items() for field in fields):
+        return None
+    indices = [
+        *(parts["frames"][name] for name in _FRAME_FIELDS),
+        *(parts["instances"][name] for name in _INSTANCE_FIELDS),
+    ]
+    if not all(map(is_index, indices)) or any(column.row_shape for each in parts.values() for column in each.values()):
         return None
     layout, claimed = Layout(notes=list(tree.notes)), [f"/{name}" for name in _PROJECT]
     columns = parts["frames"] | _of_instances(parts)
