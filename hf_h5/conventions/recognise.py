@@ -10,6 +10,7 @@ from .anndata import find_anndata
 from .cooler import find_cooler
 from .found import Convention, Found
 from .loom import find_loom
+from .matlab import find_matlab
 from .netcdf import find_netcdf
 from .netcdf_minc import find_minc
 from .nexus import find_nexus
@@ -22,6 +23,7 @@ __all__ = ["find_convention"]
 
 # Those with unmistakable markers first; netCDF's are in files of other conventions too.
 _CONVENTIONS: tuple[Convention, ...] = (
+    find_matlab,
     find_anndata,
     find_tenx,
     find_loom,
