@@ -28,6 +28,9 @@ Numbers = NDArray[np.int64]
 
 # A group of rows ends inside a chunk, which is unpacked for the next group too: one in so many.
 _GROUP_CHUNKS = 4
+# Where rows begin is kept for so many of them: 8 MiB.
+_KEPT_ROWS = 1 << 20
+_SCATTER_BYTES = 1 << 20
 
 
 class Lines(NamedTuple):
@@ -75,11 +78,18 @@ class SparseMatrix:
         return max(1, int(_GROUP_CHUNKS * max(chunks) / max(1.0, per_row))) if chunks and self.by_rows else 1
 
     def lines(self, rows: Numbers, fetch: Fetch, wanted: str = "both") -> Lines:
-        """The stored values of some rows; of those not wanted (``"indices"`` or ``"data"``) none."""
+        """The stored values of some rows; of those not wanted (``"indices"`` or ``"data"``) none.
+
+        Where both are wanted they lie in memory that this thread uses again.
+        """
         if self.by_rows:
             starts, stops = self._bounds(rows, fetch)
-            indices = fetch.spans(self.indices, starts, stops) if wanted != "data" else _nothing(self.indices)
-            data = fetch.spans(self.data, starts, stops) if wanted != "indices" else _nothing(self.data)
+            indices, data = _nothing(self.indices), _nothing(self.data)
+            first, second = ("indices", "data") if wanted == "both" else (None, None)
+            if wanted != "data":
+                indices = fetch.spans(self.indices, starts, stops, scratch=first)
+            if wanted != "indices":
+                data = fetch.spans(self.data, starts, stops, scratch=second)
         else:
             indptr, all_indices, all_data = fetch.kept(f"rows of {self.data.path}", lambda: self._turned(fetch))
             starts, stops = indptr[rows], indptr[rows + 1]
@@ -91,6 +101,9 @@ class SparseMatrix:
 
     def _bounds(self, rows: Numbers, fetch: Fetch) -> tuple[Numbers, Numbers]:
         """Where the values of each row begin and end."""
+        if self.shape[0] <= _KEPT_ROWS:
+            bounds = fetch.kept(f"bounds of {self.indptr.path}", lambda: fetch.whole(self.indptr).astype(np.int64))
+            return bounds[rows], bounds[rows + 1]
         if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
             ends = fetch.rows(self.indptr, np.arange(rows[0], rows[-1] + 2)).astype(np.int64, copy=False)
             return ends[:-1], ends[1:]
@@ -207,16 +220,13 @@ class SparseDense:
         lines = self.matrix.lines(rows, fetch)
         if len(lines.indices) != len(lines.data):
             raise DataError(f"{self.matrix.indices.path} and {self.matrix.data.path} differ in length", hint=_RAW)
-        out[...] = 0
-        places = np.repeat(np.arange(len(rows), dtype=np.int64) * self.matrix.shape[1], lines.counts)
-        places += lines.indices.astype(np.int64, copy=False)
-        # Places in ascending order are all different, which is the rule; else it takes a look at each.
-        if (places[1:] > places[:-1]).all() or len(np.unique(places)) == len(places):
-            _flat(out)[places] = lines.data
-        elif out.dtype.kind == "b":
-            np.logical_or.at(_flat(out), places, lines.data)
-        else:
-            np.add.at(_flat(out), places, lines.data)
+        stops = np.cumsum(lines.counts)
+        # Some rows at a time: what is made on the way stays in the processor's cache, and takes no new pages.
+        step = max(1, _SCATTER_BYTES // max(1, self.row_bytes))
+        for first in range(0, len(rows), step):
+            part = slice(first, first + step)
+            values = slice(int(stops[first] - lines.counts[first]), int(stops[part][-1]))
+            _scatter(out[part], lines.counts[part], lines.indices[values], lines.data[values])
 
     def __str__(self) -> str:
         return f"dense rows of a {self.matrix}"
@@ -285,11 +295,20 @@ def sparse_columns(matrix: SparseMatrix, name: str, *, dense: bool) -> list[Colu
     ]
 
 
-def _flat(out: NDArray[Any]) -> NDArray[Any]:
-    """The same memory in one dimension."""
+def _scatter(out: NDArray[Any], counts: Numbers, indices: NDArray[Any], data: NDArray[Any]) -> None:
+    """Put values among zeros; those of one place add up."""
     flat = out.view()
     flat.shape = (out.size,)
-    return flat
+    flat.fill(0)
+    places = np.repeat(np.arange(len(counts), dtype=np.int64) * out.shape[1], counts)
+    places += indices.astype(np.int64, copy=False)
+    # Places in ascending order are all different, which is the rule; else it takes a look at each.
+    if (places[1:] > places[:-1]).all() or len(np.unique(places)) == len(places):
+        flat[places] = data
+    elif out.dtype.kind == "b":
+        np.logical_or.at(flat, places, data)
+    else:
+        np.add.at(flat, places, data)
 
 
 def _places(starts: Numbers, stops: Numbers) -> Numbers:

@@ -26,8 +26,13 @@ class Fetch(Protocol):
         """Rows of a column of ``take="rows"`` in any order: ``(n, *row_shape)``, decoded."""
         ...
 
-    def spans(self, source: Column, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
-        """Rows ``[starts[0], stops[0])``, then ``[starts[1], stops[1])`` and so on, one after the other."""
+    def spans(
+        self, source: Column, starts: NDArray[np.int64], stops: NDArray[np.int64], *, scratch: str | None = None
+    ) -> NDArray[Any]:
+        """Rows ``[starts[0], stops[0])``, then ``[starts[1], stops[1])`` and so on, one after the other.
+
+        With ``scratch``, a name, they may lie in memory that this thread uses again for what is next read by that name.
+        """
         ...
 
     def whole(self, source: Column) -> NDArray[Any]:

@@ -74,7 +74,9 @@ class PartFetch:
             self._stored[source.path] = (rows, raw)
         return raw
 
-    def spans(self, source: Column, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> NDArray[Any]:
+    def spans(
+        self, source: Column, starts: NDArray[np.int64], stops: NDArray[np.int64], *, scratch: str | None = None
+    ) -> NDArray[Any]:
         """Runs of rows, one after the other; empty ones may lie anywhere."""
         if (stops < starts).any():
             raise DataError(
@@ -87,7 +89,7 @@ class PartFetch:
         self._check(source, stops - 1)
         found = self._routes.find(self._part.file_of(source), self._part.path_of(source), source)
         if isinstance(found, DirectDataset) and not source.axis and can_read_spans(found, starts, stops):
-            return self._decoded(source, read_spans(found, starts, stops, shared_pool(found.threads)))
+            return self._decoded(source, read_spans(found, starts, stops, shared_pool(found.threads), scratch))
         return self._fetch(source, number_rows(starts, stops))
 
     def whole(self, source: Column) -> NDArray[Any]:

@@ -5,6 +5,7 @@ Copied run by run, not row by row: a run of 2,000 numbers takes as long as a han
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from .chunks import ChunkedRows
 from .direct import DirectDataset
 from .gather import as_cells, join_runs
 from .plan import batch_ranges, plan_ranges
+from .scratch import borrow_scratch
 
 __all__ = ["SpanPlan", "can_read_spans", "number_rows", "plan_spans", "read_spans"]
 
@@ -77,18 +79,22 @@ def can_read_spans(dataset: DirectDataset, starts: Numbers, stops: Numbers) -> b
     return int((stops - starts).sum()) * index.row_nbytes >= len(starts) * _SHORT_BYTES
 
 
-def read_spans(dataset: DirectDataset, starts: Numbers, stops: Numbers, pool: Executor | None) -> NDArray[Any]:
+def read_spans(
+    dataset: DirectDataset, starts: Numbers, stops: Numbers, pool: Executor | None, scratch: str | None = None
+) -> NDArray[Any]:
     """Read runs of rows, ``[starts[0], stops[0])`` and so on, one after the other; each chunk is unpacked once.
 
     Parameters
     ----------
     starts, stops
         ``(k,)``, at least one, none empty, inside the dataset; `can_read_spans` must hold.
+    scratch
+        The name of this thread's buffer that the rows are put into; a new array by default.
 
     Returns
     -------
     ndarray
-        ``(n, *row_shape)`` of the stored type; the caller's.
+        ``(n, *row_shape)`` of the stored type; the caller's, or the buffer's.
 
     Raises
     ------
@@ -100,7 +106,8 @@ def read_spans(dataset: DirectDataset, starts: Numbers, stops: Numbers, pool: Ex
         return dataset.read_rows(range(int(begins[0]), int(begins[0] + counts[0])), pool=pool)
     index = dataset.index
     dataset.source.check()
-    out = np.empty((int(counts.sum()), *index.row_shape), index.dtype)
+    shape = (int(counts.sum()), *index.row_shape)
+    out = np.empty(shape, index.dtype) if scratch is None else _borrowed(scratch, shape, index.dtype)
     flat = out.reshape(-1).view(np.uint8)
     plan = plan_spans(begins, begins + counts, index.chunk_rows)
     try:
@@ -113,6 +120,10 @@ def read_spans(dataset: DirectDataset, starts: Numbers, stops: Numbers, pool: Ex
             raise
         raise type(error)(error.problem, file=dataset.file, path=dataset.path, hint=error.hint) from error
     return out
+
+
+def _borrowed(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    return borrow_scratch(f"spans {name}", math.prod(shape) * dtype.itemsize).view(dtype).reshape(shape)
 
 
 def _unpack(rows: ChunkedRows, plan: SpanPlan, out: Bytes, pool: Executor | None) -> None:
