@@ -94,6 +94,12 @@ class Windows:
         runs = self.runs_of(windows)
         return np.minimum(self.sizes[runs] - (windows - self.bounds[runs]) * self.stride, self.length)
 
+    def place_of(self, window: int) -> tuple[int, int]:
+        """The first row of one window, and how many rows of its run it has."""
+        run = int(np.searchsorted(self.bounds, window, side="right")) - 1
+        begin = (window - int(self.bounds[run])) * self.stride
+        return int(self.starts[run]) + begin, min(int(self.sizes[run]) - begin, self.length)
+
     def gather(self, windows: Numbers) -> Gathered:
         """The rows of some windows in any order, each row once however many windows share it.
 

@@ -102,8 +102,19 @@ class WindowSource:
         return self._read(as_rows(rows, len(self)), columns, out or {}, self._source.read)
 
     def read_row(self, row: int, columns: tuple[str, ...]) -> Arrays:
-        """Read one window as ``read`` does."""
-        return self.read(range(row, row + 1), columns)
+        """Read one window as ``read`` does; a whole one is a run of rows, for which nothing needs to be planned."""
+        first, count = self._windows.place_of(row)
+        if count < self._windows.length:
+            return self.read(range(row, row + 1), columns)
+        single = tuple(name for name in columns if name in self._single)
+        many = [name for name in columns if name not in self._single | self._made]
+        found = self._source.read(range(first, first + count), many) if many else {}
+        if any(isinstance(values, np.ma.MaskedArray) for values in found.values()):
+            return self.read(range(row, row + 1), columns)
+        found = {name: values[np.newaxis] for name, values in found.items()}
+        found |= self._source.read_row(first, single) if single else {}
+        found |= {name: np.zeros((1, count), np.bool_) for name in self._made.intersection(columns)}
+        return {name: found[name] for name in columns}
 
     def read_here(self, rows: NDArray[np.int64], columns: Sequence[str], out: Mapping[str, Any]) -> Arrays:
         """Read windows as ``read`` does, with as little help of other threads as can be."""
