@@ -153,7 +153,7 @@ def _span_rows(dataset: h5py.Dataset, axis: int) -> int:
         return int(dataset.chunks[axis])
     others = (*dataset.shape[:axis], *dataset.shape[axis + 1 :])
     row_bytes = max(1, int(dataset.id.get_type().get_size()) * math.prod(others))
-    return max(1, _JOINED_BYTES // row_bytes)
+    return max(1, int(_JOINED_BYTES // row_bytes))
 
 
 def _bounds(rows: slice | NDArray[np.int64]) -> tuple[int, int]:

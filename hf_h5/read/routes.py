@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,9 @@ _LIBRARY_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)
 
 Found = DirectDataset | VariableDataset | str
 """A dataset as it is read directly, or why it is not."""
+
+
+_Value = TypeVar("_Value")
 
 
 class Routes:
@@ -121,7 +125,7 @@ class Routes:
         self._expect_unchanged(file)
         with self._library.dataset(file, path) as dataset:
             for box in boxes:
-                _guarded(lambda box=box: read_into_box(dataset, column, box), file, path)
+                _guarded(partial(read_into_box, dataset, column, box), file, path)
 
     def describe(self, file: str, path: str, column: Column) -> str:
         """``"direct"``, or why the rows come through the HDF5 library."""
@@ -253,10 +257,10 @@ def _are_equal(mine: NDArray[Any] | Packed, theirs: NDArray[Any]) -> bool:
     return True
 
 
-def _guarded(read: Any, file: str, path: str) -> NDArray[Any]:
+def _guarded(read: Callable[[], _Value], file: str, path: str) -> _Value:
     """Turn what the library raises into an error that names the place."""
     try:
-        values: NDArray[Any] = read()
+        return read()
     except H5Error:
         raise
     except _LIBRARY_ERRORS as error:
@@ -266,4 +270,3 @@ def _guarded(read: Any, file: str, path: str) -> NDArray[Any]:
             path=path,
             hint="the file may be truncated or corrupt; columns=[...] reads only others",
         ) from error
-    return values
