@@ -62,14 +62,16 @@ class Store:
     def columns(self, node: DatasetNode, name: str) -> list[Column]:
         """The columns of a dataset; truth values and times as PyTables means them."""
         columns = dataset_columns(node, name, node.path, attrs=self._attrs(node))
-        return [self._as_meant(node, column) for column in columns]
+        return [self.as_meant(node, column) for column in columns]
 
-    def _as_meant(self, node: DatasetNode, column: Column) -> Column:
+    def as_meant(self, node: DatasetNode, column: Column) -> Column:
+        """A column with truth values and times as PyTables means them."""
         item = column.element.item if isinstance(column.element, Ragged) else column.element
         if not isinstance(item, Number) or item.dtype not in (np.uint8, np.int64):
             return column
         tid = self._stored_type(node, column.fields)
-        if tid.get_class() == h5t.TIME and tid.get_size() == 8 and column.element is item:
+        is_plain = column.element is item and column.take == "rows"
+        if tid.get_class() == h5t.TIME and tid.get_size() == 8 and is_plain:
             return replace(column, take="derived", element=Number(np.dtype("f8")), derived=Seconds(column))
         if tid.get_class() != h5t.BITFIELD or tid.get_size() != 1:
             return column

@@ -152,9 +152,32 @@ def _add_others(store: Store, options: Options, layout: Layout, claimed: set[str
             paths = {part.path_of(column) for part in table.parts for column in part.columns.values()}
             layout.metadata += [by_path[path] for path in sorted(paths & by_path.keys())]
         else:
-            layout.add(table, found.sizes[table.name])
+            layout.add(_as_meant(store, table, by_path), found.sizes[table.name])
     layout.metadata += found.metadata
     layout.notes += found.notes
+
+
+def _as_meant(store: Store, table: Table, by_path: dict[str, DatasetNode]) -> Table:
+    """A table of the general rules with truth values and times as PyTables means them."""
+    known: dict[int, dict[str, Column]] = {}
+
+    def changed(part: Part) -> Part:
+        if id(part.columns) not in known:
+            known[id(part.columns)] = {
+                name: store.as_meant(by_path[path], column) if (path := part.path_of(column)) in by_path else column
+                for name, column in part.columns.items()
+            }
+        return replace(part, columns=known[id(part.columns)])
+
+    parts = tuple(map(changed, table.parts))
+    columns = dict(table.columns)
+    for part, before in zip(parts[:1], table.parts, strict=False):
+        for name, column in part.columns.items():
+            if name in columns and column is not before.columns[name]:
+                meant = replace(columns[name], element=column.element, take=column.take, derived=column.derived)
+                columns[name] = meant
+    splits = {name: _as_meant(store, split, by_path) for name, split in table.splits.items()}
+    return replace(table, columns=columns, parts=parts, splits=splits)
 
 
 def _without(group: GroupNode, claimed: set[str]) -> GroupNode:
