@@ -24,17 +24,15 @@ _MOST_DECODES = 1.3
 
 @dataclass(frozen=True, eq=False)
 class PatchGrid:
-    """Patches of volumes that differ in their first axis at most.
+    """Patches of volumes.
 
     They are numbered volume by volume, inside a volume block by block, and inside a block in C order; blocks too come
     in C order.
 
     Attributes
     ----------
-    depths
-        ``(k,)`` the first axis of each volume.
-    sides
-        The other axes.
+    volumes
+        ``(k, axes)`` the shape of each volume.
     shape, stride
         Of a patch, and from one to the next, along each axis.
     filled
@@ -44,46 +42,31 @@ class PatchGrid:
 
     Examples
     --------
-    >>> grid = PatchGrid(np.array([4]), (4,), (2, 2), (2, 2), False, (1, 2))
+    >>> grid = PatchGrid(np.array([[4, 4]]), (2, 2), (2, 2), False, (1, 2))
     >>> grid.locate(np.arange(4))[1].tolist()
     [[0, 0], [0, 2], [2, 0], [2, 2]]
     """
 
-    depths: Numbers
-    sides: Sizes
+    volumes: Numbers
     shape: Sizes
     stride: Sizes
     filled: bool
     block: Sizes
 
-    def _count(self, size: Numbers, axis: int) -> Numbers:
-        """Patches along an axis of some sizes."""
-        left = size - self.shape[axis]
-        if self.filled:
-            covering = -(-np.maximum(left, 0) // self.stride[axis]) + 1
-            filled: Numbers = np.minimum(covering, -(-size // self.stride[axis]))
-            return filled
-        return np.maximum(left // self.stride[axis] + 1, 0)
-
-    @cached_property
-    def layers(self) -> Numbers:
-        """``(k,)`` patches along the first axis of each volume."""
-        return self._count(self.depths, 0)
-
-    @cached_property
-    def inner(self) -> Sizes:
-        """Patches along each other axis."""
-        return tuple(int(self._count(np.array(size), axis)) for axis, size in enumerate(self.sides, start=1))
-
     @cached_property
     def counts(self) -> Numbers:
-        """``(k,)`` patches of each volume."""
-        return self.layers * math.prod(self.inner)
+        """``(k, axes)`` patches of each volume along each axis."""
+        shape, stride = np.array(self.shape), np.array(self.stride)
+        left = self.volumes - shape
+        if not self.filled:
+            return np.maximum(left // stride + 1, 0)
+        covering = -(-np.maximum(left, 0) // stride) + 1
+        return np.minimum(covering, -(-self.volumes // stride))
 
     @cached_property
     def bounds(self) -> Numbers:
         """``(k + 1,)`` number of the first patch of each volume, and of all patches."""
-        return np.concatenate([np.zeros(1, np.int64), np.cumsum(self.counts)])
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(self.counts.prod(axis=1))])
 
     def __len__(self) -> int:
         return int(self.bounds[-1])
@@ -92,7 +75,7 @@ class PatchGrid:
         """The volume of each patch, and ``(n, axes)`` where it begins in it."""
         volumes = np.searchsorted(self.bounds, numbers, side="right") - 1
         rest = numbers - self.bounds[volumes]
-        counts = [self.layers[volumes], *(np.full(len(numbers), size) for size in self.inner)]
+        counts = list(self.counts[volumes].T)
         first: list[Numbers] = []
         heights: list[Numbers] = []
         for axis, count in enumerate(counts):
@@ -112,24 +95,22 @@ class PatchGrid:
 
     def extents(self, volumes: Numbers, corners: Numbers) -> Numbers:
         """``(n, axes)`` how much of each patch lies inside its volume."""
-        ends = np.column_stack([self.depths[volumes], *(np.full(len(volumes), size) for size in self.sides)])
-        found: Numbers = np.minimum(ends - corners, np.array(self.shape))
+        found: Numbers = np.minimum(self.volumes[volumes] - corners, np.array(self.shape))
         return found
 
     def groups(self) -> Numbers:
         """``(m + 1,)`` boundaries of the blocks."""
-        made: dict[int, Numbers] = {}
-        pieces = []
-        for layers in self.layers.tolist():
-            if layers not in made:
-                made[layers] = self._block_sizes(layers)
-            pieces.append(made[layers])
-        sizes = np.concatenate(pieces) if pieces else np.empty(0, np.int64)
-        return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+        made: dict[Sizes, Numbers] = {}
+        pieces = [np.empty(0, np.int64)]
+        for counts in map(tuple, self.counts.tolist()):
+            if counts not in made:
+                made[counts] = self._block_sizes(counts)
+            pieces.append(made[counts])
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate(pieces))])
 
-    def _block_sizes(self, layers: int) -> Numbers:
+    def _block_sizes(self, counts: Sizes) -> Numbers:
         sizes = np.ones(1, np.int64)
-        for count, step in zip((layers, *self.inner), self.block, strict=True):
+        for count, step in zip(counts, self.block, strict=True):
             sides = np.minimum(step, count - np.arange(0, count, step))
             sizes = np.multiply.outer(sizes, sides).reshape(-1)
         return sizes

@@ -63,18 +63,19 @@ class PatchSource:
         self._source, self._pad = source, pad
         table = source.schema
         self._file = table.files[0] if table.files else None
-        volume = self._find_volume(table, len(shape))
-        sides = tuple(size or 0 for size in volume.row_shape[: len(shape) - 1])
-        self._check_columns(table, volume, sides)
         self._firsts, depths = find_runs(rows, table.starts)
         self._owners = np.searchsorted(table.starts, self._firsts, side="right") - 1
-        self._grid = PatchGrid(depths, sides, shape, stride, pad is not None, (1,) * len(shape))
-        if len(depths) and not len(self._grid):
-            whole = (int(depths.max()), *sides)
+        volume = self._find_volume(len(shape))
+        sides = [self._sides(volume.name, owner, len(shape)) for owner in self._owners.tolist()]
+        volumes = np.column_stack([depths, np.array(sides, np.int64).reshape(len(depths), len(shape) - 1)])
+        self._check_columns(volume, len(shape))
+        self._grid = PatchGrid(volumes, shape, stride, pad is not None, (1,) * len(shape))
+        if len(volumes) and not len(self._grid):
+            largest = tuple(volumes[volumes.prod(axis=1).argmax()].tolist())
             raise OptionError(
-                f"patch={shape} is larger than the volume, which is {whole}",
+                f"patch={shape} is larger than the volume, which is {largest}",
                 file=self._file,
-                path=volume.path,
+                path=table.parts[0].path_of(volume),
                 hint="use a smaller patch, or pad='edge' or pad='zero', which fill it",
             )
         self._single = frozenset(name for name, column in table.columns.items() if column.take in _SINGLE)
@@ -82,40 +83,46 @@ class PatchSource:
         self._table = self._cut(table)
         self._grid = replace(self._grid, block=self._find_block(volume))
 
-    def _find_volume(self, table: Table, n_axes: int) -> Column:
-        """The column with the most bytes that has so many axes."""
+    def _find_volume(self, n_axes: int) -> Column:
+        """The column with the most bytes that has so many axes; where volumes differ in size, those of the first."""
+        table = self._source.schema
+        first = table.parts[0].columns if table.parts else table.columns
         found = [
-            column
-            for column in table.columns.values()
-            if column.take not in _SINGLE and len(column.row_shape) >= n_axes - 1 and not column.is_ragged
+            name
+            for name, column in table.columns.items()
+            if column.take not in (*_SINGLE, "whole") and len(column.row_shape) >= n_axes - 1
         ]
         if not found:
-            whole = any(column.take == "whole" for column in table.columns.values())
+            is_whole = any(column.take == "whole" for column in table.columns.values())
             raise OptionError(
-                f"patch= has {n_axes} axes, and no column has as many of one size",
+                f"patch= has {n_axes} axes, and no column has rows of {n_axes - 1}",
                 file=self._file,
-                hint="layout='steps' takes the arrays of groups apart" if whole else "name as many axes as there are",
+                hint="layout='steps' makes the slices of groups rows" if is_whole else "name as many axes as there are",
             )
-        return max(found, key=lambda column: column.row_bytes)
+        return table.columns[max(found, key=lambda name: first[name].row_bytes)]
 
-    def _check_columns(self, table: Table, volume: Column, sides: Sizes) -> None:
-        for name, column in table.columns.items():
-            if column.take in _SINGLE:
+    def _sides(self, name: str, part: int, n_axes: int) -> tuple[int, ...]:
+        """The axes of a column in one part but the first, as far as patches cut them."""
+        sides = self._source.schema.parts[part].columns[name].row_shape[: n_axes - 1]
+        return tuple(size or 0 for size in sides)
+
+    def _check_columns(self, volume: Column, n_axes: int) -> None:
+        checked: set[int] = set()
+        for owner in self._owners.tolist():
+            part = self._source.schema.parts[owner]
+            if id(part.columns) in checked:
                 continue
-            problem = None
-            if column.is_ragged or not isinstance(column.element, Number | Label):
-                problem = f"is {column.feature_text}, no numbers of one shape"
-            elif column.row_shape[: len(sides)] != sides[: len(column.row_shape)]:
-                problem = f"has rows of shape {column.row_shape}, and those of {volume.name!r} begin with {sides}"
-            elif column.feature is not None:
-                problem = f"shall be {column.feature_text}, which a patch of it cannot be"
-            if problem is not None:
-                raise OptionError(
-                    f"patch=: column {name!r} {problem}",
-                    file=self._file,
-                    path=column.path or None,
-                    hint="choose with columns=[...]",
-                )
+            checked.add(id(part.columns))
+            sides = self._sides(volume.name, owner, n_axes)
+            for name, wanted in self._source.schema.columns.items():
+                problem = None if wanted.take in _SINGLE else _problem(wanted, part.columns[name], sides)
+                if problem is not None:
+                    raise OptionError(
+                        f"patch=: column {name!r} {problem}",
+                        file=part.file,
+                        path=part.path_of(part.columns[name]),
+                        hint="choose with columns=[...]",
+                    )
 
     def _cut(self, table: Table) -> Table:
         """The table of patches."""
@@ -132,7 +139,7 @@ class PatchSource:
             parts=(self._position,),
         )
         columns[self._position] = place
-        pairs = zip(self._owners.tolist(), self._grid.counts.tolist(), strict=True)
+        pairs = zip(self._owners.tolist(), np.diff(self._grid.bounds).tolist(), strict=True)
         parts = tuple(replace(table.parts[owner], n_rows=count) for owner, count in pairs)
         rule = f"{table.rule}; patches of {self._grid.shape}"
         return replace(table, columns=columns, parts=parts, rule=rule, splits={})
@@ -147,8 +154,8 @@ class PatchSource:
             first = chunks[volume.axis]
             chunks = (first, *chunks[: volume.axis], *chunks[volume.axis + 1 :])[: len(grid.shape)]
             # Dimensions of an array type are not stored in chunks of their own.
-            chunks += grid.sides[len(chunks) - 1 :]
-        counts = (int(grid.layers.max(initial=1)), *grid.inner)
+            chunks += tuple(grid.volumes[:, len(chunks) :].max(axis=0, initial=1).tolist())
+        counts = grid.counts.max(axis=0, initial=1).tolist()
         most = max(1, _BLOCK_BYTES // self._table.row_bytes)
         return find_block(grid.shape, grid.stride, chunks, counts, most)
 
@@ -162,7 +169,7 @@ class PatchSource:
         """A short text that changes when the values may have changed, or are cut otherwise."""
         grid = self._grid
         facts = (self._source.fingerprint, grid.shape, grid.stride, grid.block, self._pad)
-        digest = hashlib.sha256(np.stack([self._firsts, grid.depths]).tobytes())
+        digest = hashlib.sha256(np.column_stack([self._firsts, grid.volumes]).tobytes())
         digest.update(repr(facts).encode())
         return digest.hexdigest()[:16]
 
@@ -172,7 +179,9 @@ class PatchSource:
     def __str__(self) -> str:
         grid = self._grid
         every = "" if grid.stride == grid.shape else f" every {grid.stride}"
-        return f"{grid.shape}{every}{f', pad={self._pad!r}' if self._pad else ''}"
+        none = int((np.diff(grid.bounds) == 0).sum())
+        lost = f"; {none} of {len(grid.volumes)} volumes are too small for one" if none else ""
+        return f"{grid.shape}{every}{f', pad={self._pad!r}' if self._pad else ''}{lost}"
 
     def read(self, rows: Any, columns: Sequence[str] | None = None, out: Mapping[str, Any] | None = None) -> Arrays:
         """Read patches in any order, repeats allowed; chunks that several touch are decoded once."""
@@ -246,7 +255,9 @@ class PatchSource:
                     file=self._file,
                     hint="leave it out with columns=[...]",
                 )
-            box.out[...] = values[(slice(None), *others)]
+            # Of volumes of several sizes, rows come one by one.
+            whole = np.stack(list(values)) if values.dtype.kind == "O" else values
+            box.out[...] = whole[(slice(None), *others)]
 
     def row_groups(self) -> Numbers:
         """``(k + 1,)`` boundaries of patches that share chunks."""
@@ -262,6 +273,27 @@ class PatchSource:
     def close(self) -> None:
         """Close the source."""
         self._source.close()
+
+
+def _problem(wanted: Column, stored: Column, sides: Sizes) -> str | None:
+    """Why a column of one part cannot be cut; None if it can.
+
+    Parameters
+    ----------
+    wanted, stored
+        The column of the table, and as the part has it.
+    sides
+        The axes of the part's volume but the first, as far as patches cut them.
+    """
+    if stored.take == "missing":
+        return "has no values there"
+    if None in stored.row_shape or not isinstance(stored.element, Number | Label):
+        return f"is {stored.feature_text}, no numbers of one shape"
+    if stored.row_shape[: len(sides)] != sides[: len(stored.row_shape)]:
+        return f"has rows of shape {stored.row_shape}, and the volume has the sides {sides}"
+    if None in wanted.row_shape[len(sides) :]:
+        return "has further axes that differ from volume to volume"
+    return None if wanted.feature is None else f"shall be {wanted.feature_text}, which a patch of it cannot be"
 
 
 def _box(corner: Numbers, extent: Numbers, patch: NDArray[Any]) -> Box:

@@ -18,8 +18,8 @@ def grids(draw):
     def sizes(low: int, high: int):
         return tuple(draw(st.integers(low, high)) for _ in range(rank))
 
-    depths = np.array(draw(st.lists(st.integers(0, 9), min_size=1, max_size=3)), np.int64)
-    return PatchGrid(depths, sizes(1, 9)[1:], sizes(1, 6), sizes(1, 5), draw(st.booleans()), sizes(1, 3))
+    volumes = np.array([sizes(0, 9) for _ in range(draw(st.integers(1, 3)))], np.int64)
+    return PatchGrid(volumes, sizes(1, 6), sizes(1, 5), draw(st.booleans()), sizes(1, 3))
 
 
 def starts(size: int, length: int, stride: int, filled: bool) -> list[int]:
@@ -37,8 +37,8 @@ def starts(size: int, length: int, stride: int, filled: bool) -> list[int]:
 def test_patches_are_those_of_plain_loops_and_blocks_are_groups(grid: PatchGrid) -> None:
     volumes, corners = grid.locate(np.arange(len(grid)))
     expected = []
-    for volume, depth in enumerate(grid.depths.tolist()):
-        sides = zip((depth, *grid.sides), grid.shape, grid.stride, strict=True)
+    for volume, size in enumerate(grid.volumes.tolist()):
+        sides = zip(size, grid.shape, grid.stride, strict=True)
         expected += [(volume, *at) for at in itertools.product(*(starts(*side, grid.filled) for side in sides))]
     found = [(volume, *corner) for volume, corner in zip(volumes.tolist(), corners.tolist(), strict=True)]
     assert sorted(found) == expected

@@ -121,10 +121,36 @@ def test_volumes_of_several_parts_and_splits_of_their_slices(tmp_path: Path) -> 
         assert view[:]["position"].tolist() == [[0, 0], [0, 3], [0, 0], [0, 3], [3, 0], [3, 3]]
         np.testing.assert_array_equal(view[5]["raw"], raws[1][3:6, 3:6])
         assert view[4]["step_index"] == 3
+        assert "patch: (3, 3); 1 of 3 volumes are too small for one" in repr(view)
     options = {"layout": "steps", "split": "train[5:11]", "patch": (2, 6)}
     with H5TorchView(tmp_path / "x.h5", **options).with_format("numpy") as view:
         assert view[:]["position"].tolist() == [[1, 0], [3, 0], [5, 0]]
         np.testing.assert_array_equal(view[:]["raw"], np.stack([raws[1][at : at + 2] for at in (1, 3, 5)]))
+
+
+@pytest.mark.parametrize("storage", [{}, {"chunks": (2, 3, 4), "compression": "gzip"}], ids=["contiguous", "gzip"])
+@pytest.mark.parametrize("pad", ["edge", None])
+def test_volumes_of_several_sizes_are_cut_each_on_its_own(tmp_path: Path, storage, pad) -> None:
+    raws = []
+    with h5py.File(tmp_path / "x.h5", "w") as handle:
+        for number, shape in enumerate([(4, 6, 8), (5, 9, 7), (3, 5, 8)]):
+            raws.append((1000 * number + np.arange(np.prod(shape))).reshape(shape))
+            handle.create_dataset(f"volume_{number}/raw", data=raws[-1], **storage)
+            handle[f"volume_{number}/z"] = np.arange(shape[0]) / 2
+            handle[f"volume_{number}/flag"] = np.zeros(shape, bool)
+    options = {"layout": "steps", "patch": (3, 4, 4), "pad": pad}
+    with H5TorchView(tmp_path / "x.h5", **options).with_format("numpy", dtype=None) as view:
+        assert view.features["raw"].shape == (3, 4, 4)
+        assert len(view) == (2 * 2 * 2 + 2 * 3 * 2 + 2 * 2 if pad else 2 + 2 + 2)
+        for batch in view.iter(5):
+            for row, (volume, corner) in enumerate(
+                zip(batch["episode_index"], batch["position"].tolist(), strict=True)
+            ):
+                padded = np.pad(raws[volume], 3, mode="edge")[3:, 3:, 3:] if pad else raws[volume]
+                np.testing.assert_array_equal(batch["raw"][row], padded[slices(corner, (3, 4, 4))])
+                assert batch["z"][row][0] == corner[0] / 2
+        dataset = view.to_dataset(keep_in_memory=True)
+        assert dataset.features == view.features
 
 
 @pytest.mark.parametrize("axis", [1, 2])
@@ -207,7 +233,7 @@ def test_workers_of_a_data_loader_read_patches(tmp_path: Path) -> None:
         ({"patch": ((4, 4), (2,))}, "a stride of as many axes"),
         ({"patch": (4, 4, 4), "window": 3}, "window= and patch= were both given"),
         ({"patch": (13, 4, 4)}, r"patch=\(13, 4, 4\) is larger than the volume, which is \(12, 10, 9\).*x.h5::/raw"),
-        ({"patch": (4, 4, 4, 4)}, "patch= has 4 axes, and no column has as many"),
+        ({"patch": (4, 4, 4, 4)}, "patch= has 4 axes, and no column has rows of 3"),
         ({"patch": (4, 4, 4), "columns": ["depth"]}, "patch= has 3 axes"),
     ],
 )
@@ -224,7 +250,7 @@ def test_columns_that_cannot_be_cut_are_named(tmp_path: Path) -> None:
         handle["name"] = ["a", "b", "c", "d"]
     with pytest.raises(OptionError, match=r"column 'name' is .*no numbers of one shape"):
         H5TorchView(tmp_path / "x.h5", patch=(2, 2))
-    with pytest.raises(OptionError, match=r"'pose' has rows of shape \(7,\), and those of 'raw' begin with \(6,\)"):
+    with pytest.raises(OptionError, match=r"'pose' has rows of shape \(7,\), and the volume has the sides \(6,\)"):
         H5TorchView(tmp_path / "x.h5", patch=(2, 2), columns=["raw", "pose"])
     with H5TorchView(tmp_path / "x.h5", patch=(2, 2), columns=["raw"]) as view:
         assert "patch: (2, 2)" in repr(view)
