@@ -24,7 +24,7 @@ from .cache_key import cache_key
 from .describe.opening import skip_others_by_split
 from .describe.options import Options, make_options
 from .describe.schema import Table
-from .errors import H5Error, H5Warning, MissingFileError, OptionError
+from .errors import H5Error, H5Warning, MissingFileError, OptionError, closest_names
 from .isolate.choose import AnyReader, make_reader, resolve
 from .read.skipping import read_past
 from .registry import make_key, parent_of_worker
@@ -89,7 +89,9 @@ class H5Builder(datasets.ArrowBasedBuilder):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         given = {name: value for name, value in options.items() if value is not None}
-        super().__init__(*args, **{**options, **recipe_options(type(self)), **given})
+        merged = {**options, **recipe_options(type(self)), **given}
+        _expect_known(merged, self.BUILDER_CONFIG_CLASS)
+        super().__init__(*args, **merged)
 
     def _info(self) -> datasets.DatasetInfo:
         self.config.options()
@@ -132,8 +134,11 @@ class H5Builder(datasets.ArrowBasedBuilder):
         ]
 
     def _prepare_split(self, split_generator: datasets.SplitGenerator, *args: Any, **kwargs: Any) -> None:
+        n_rows = len(split_generator.gen_kwargs["reader"])
+        # Known before, so that the progress bar can say how much is left.
+        split_generator.split_info.num_examples = n_rows
         super()._prepare_split(split_generator, *args, **kwargs)
-        n_left_out = len(split_generator.gen_kwargs["reader"]) - split_generator.split_info.num_examples
+        n_left_out = n_rows - split_generator.split_info.num_examples
         if n_left_out:
             left_out = f"{n_left_out:,} rows of the split {split_generator.name!r} cannot be read and were left out"
             warnings.warn(f"{left_out} (on_bad_rows='skip')", H5Warning, stacklevel=2)
@@ -183,6 +188,15 @@ class H5Builder(datasets.ArrowBasedBuilder):
             finally:
                 if coming:
                     coming.cancel()
+
+
+def _expect_known(options: Mapping[str, Any], config: type[H5Config]) -> None:
+    """Say which option there is none of, and what is near; ``datasets`` would raise a ``TypeError`` of its class."""
+    own = {item.name for item in fields(config)}
+    of_datasets = inspect.signature(datasets.DatasetBuilder.__init__).parameters
+    for name in options:
+        if name not in own and name not in of_datasets:
+            raise OptionError(f"there is no option {name!r}", hint=closest_names(name, sorted(own)))
 
 
 def _read(reader: AnyReader, start: int, stop: int, options: Options) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import hf_h5
-from hf_h5.errors import H5Warning
+from hf_h5.errors import H5Warning, OptionError
 from tests.exact import assert_exact
 from tests.written import digits, write_digits, write_h5
 
@@ -103,6 +103,37 @@ def test_a_stream_may_be_read_twice_at_once(file: Path) -> None:
     assert all(one["labels"] == other["labels"] for one, other in pairs)
 
 
+@pytest.mark.parametrize("processes", [None, 2])
+def test_progress_bars_count_rows_and_know_how_many_there_are(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int | None
+) -> None:
+    bars = []
+
+    class Noted(datasets.utils.tqdm):
+        def __init__(self, *args: Any, **keywords: Any) -> None:
+            bars.append(self)
+            super().__init__(*args, **keywords)
+            self.counted, self.counts = 0, keywords["unit"]
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self.counted += n
+            return super().update(n)
+
+    monkeypatch.setattr("datasets.builder.hf_tqdm", Noted)
+    load(str(file), cache_dir=str(tmp_path / "cache"), num_proc=processes)
+    assert [(bar.total, bar.counted, bar.counts) for bar in bars] == [(100, 100, " examples")]
+
+
+def test_many_small_files_are_a_few_shards(tmp_path: Path) -> None:
+    for number in range(200):
+        write_h5(tmp_path / f"{number:03}.h5", {"x": np.arange(number, number + 2)})
+    stream = load(str(tmp_path / "*.h5"), streaming=True)
+    assert 16 <= stream.num_shards <= 64
+    expected = [number + step for number in range(200) for step in range(2)]
+    assert [row["x"] for row in stream] == expected
+    assert load(str(tmp_path / "*.h5"), num_proc=2, cache_dir=str(tmp_path / "cache"))["x"][:] == expected
+
+
 def test_splits_inside_a_file_come_by_name(tmp_path: Path) -> None:
     file = write_h5(tmp_path / "a.h5", {"train_x": np.arange(7), "test_x": np.arange(3) + 100})
     loaded = datasets.load_dataset("hf_h5", data_files=str(file))
@@ -158,6 +189,17 @@ def test_the_description_tells_what_is_in_the_file(file: Path) -> None:
 def test_options_of_a_card_are_attributes_of_the_config() -> None:
     for name in ("columns", "table", "layout", "class_labels", "allow_external", "batch_size", "on_bad_files"):
         assert hasattr(hf_h5.H5Config, name), name
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_an_option_that_there_is_none_of_is_named_with_what_is_near(file: Path, streaming: bool) -> None:
+    with pytest.raises(OptionError, match=r"'colums'.*\n.*columns"):
+        load(str(file), colums=["labels"], streaming=streaming)
+
+
+def test_options_of_datasets_itself_stay_what_they_are(file: Path, tmp_path: Path) -> None:
+    loaded = load(str(file), cache_dir=str(tmp_path / "cache"), revision=None, token=None, version="1.2.3")
+    assert str(loaded.info.version) == "1.2.3"
 
 
 def test_a_folder_is_taken_by_its_split_names(tmp_path: Path) -> None:

@@ -6,12 +6,27 @@ from collections.abc import Callable
 
 import pytest
 
-LINES = pytest.StashKey[list[tuple[str, ...]]]()
+LINES = pytest.StashKey[dict[str, list[tuple[str, ...]]]]()
+TITLE = "rows read, best round of each"
 HEADINGS = ("work", "hf_h5, rows/s", "times the rival", "at least", "of the limit", "at least / aim", "others")
 
 
+def pytest_addoption(parser) -> None:
+    parser.addoption("--quick", action="store_true", help="one round of each conversion")
+
+
 @pytest.fixture
-def report(request) -> Callable[..., None]:
+def add_line(request) -> Callable[..., None]:
+    """Note a line for the table of that title."""
+
+    def add(title: str, headings: tuple[str, ...], line: tuple[str, ...]) -> None:
+        request.config.stash.setdefault(LINES, {}).setdefault(title, [headings]).append(line)
+
+    return add
+
+
+@pytest.fixture
+def report(add_line) -> Callable[..., None]:
     """Note the speeds of one kind of work for the table."""
 
     def note(work, speeds: dict[str, float]) -> None:
@@ -28,18 +43,15 @@ def report(request) -> Callable[..., None]:
             bounds,
             ", ".join(f"{ratio:.2f} x {name}" for name, ratio in others.items()),
         )
-        request.config.stash.setdefault(LINES, []).append(line)
+        add_line(TITLE, HEADINGS, line)
 
     return note
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    lines = [HEADINGS, *terminalreporter.config.stash.get(LINES, [])]
-    if len(lines) == 1:
-        return
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    terminalreporter.section("rows read, best round of each")
-    for line in lines:
-        terminalreporter.write_line(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        )
+    for title, lines in terminalreporter.config.stash.get(LINES, {}).items():
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        terminalreporter.section(title)
+        for line in lines:
+            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            terminalreporter.write_line("  ".join(cells).rstrip())
