@@ -308,7 +308,8 @@ def _deal(groups: Numbers, continues: NDArray[np.bool_], owners: dict[int, int],
         The rank that began a group; those of groups that continue are added.
     """
     found, inverse = np.unique(groups, return_inverse=True)
-    order = np.argsort(inverse, kind="stable")
+    # Of numbers of two bytes numpy sorts the digits, ten times as fast.
+    order = np.argsort(inverse.astype(np.uint16) if len(found) < 1 << 16 else inverse, kind="stable")
     known = np.array([owners.get(group, -1) for group in found.tolist()], np.int64)
     owner = known[inverse[order]]
     goes_on = continues[order]

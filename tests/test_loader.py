@@ -178,10 +178,15 @@ def test_who_keeps_every_batch_of_two_epochs_finds_them_unchanged(
         np.testing.assert_array_equal(np.asarray(batch["images"]), images[batch["row"].tolist()])
 
 
-def test_memory_of_dropped_batches_is_used_again(view: Any) -> None:
-    formatted = view.with_format("torch", dtype=None).select_columns(["images", "row"])
-    addresses = {batch["images"].data_ptr() for batch in formatted.loader(16, prefetch=2)}
-    assert len(addresses) < 10
+@pytest.mark.parametrize("exact", [False, True])
+def test_memory_of_dropped_batches_is_used_again(tmp_path: Path, exact: bool) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as handle:
+        handle.create_dataset("images", (128, 10_000), "u1", chunks=(8, 10_000), compression="gzip")
+    with hf_h5.H5TorchView(tmp_path / "a.h5").with_format("torch", dtype=None) as opened:
+        loader = opened.loader(16, shuffle=True, prefetch=2, exact=exact, shuffle_bytes="640KB")
+        addresses = {batch["images"].data_ptr() for _ in range(6) for batch in loader}
+    # Of 48 batches; two windows of two batches, or as many batches as are under way.
+    assert len(addresses) <= 12
 
 
 def test_each_pass_is_the_next_epoch_unless_one_is_set(view: Any) -> None:

@@ -23,7 +23,7 @@ Numbers = NDArray[np.int64]
 Arrays = dict[str, NDArray[Any]]
 
 # Chunks are read in tasks of about this size: a task costs some 100 µs, and closing a pass waits for those begun.
-_TASK_BYTES = 4 << 20
+_TASK_BYTES = 8 << 20
 
 
 @dataclass(eq=False)
