@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .plan import Rows
 
-__all__ = ["Gathered", "Windows", "find_runs"]
+__all__ = ["Gathered", "Windows", "find_runs", "split_runs"]
 
 Numbers = NDArray[np.int64]
 
@@ -133,7 +133,7 @@ class Windows:
         boundaries
             Those of the source's rows that share chunks.
         """
-        runs, cuts = self._cuts(boundaries)
+        runs, cuts = _inside(self.starts, self.sizes, boundaries)
         inside = -(-(cuts - self.starts[runs]) // self.stride)
         inner = self.bounds[runs] + np.minimum(inside, self.counts[runs])
         edges = np.unique(np.concatenate([self.bounds[:-1], inner]))
@@ -150,15 +150,6 @@ class Windows:
         firsts = np.searchsorted(edges, self.bounds[:-1][self.counts > 0])
         turns = np.arange(len(edges)) - np.repeat(firsts, np.diff(np.append(firsts, len(edges))))
         return np.append(edges[turns % step == 0], len(self))
-
-    def _cuts(self, boundaries: Numbers) -> tuple[Numbers, Numbers]:
-        """The boundaries that lie inside runs, run by run: the number of the run and the row."""
-        first = np.searchsorted(boundaries, self.starts, side="right")
-        stop = np.maximum(np.searchsorted(boundaries, self.starts + self.sizes, side="left"), first)
-        counts = stop - first
-        runs = np.repeat(np.arange(len(counts)), counts)
-        turns = np.arange(len(runs)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return runs, boundaries[first[runs] + turns]
 
 
 def find_runs(rows: Rows, starts: Numbers) -> tuple[Numbers, Numbers]:
@@ -191,3 +182,38 @@ def find_runs(rows: Rows, starts: Numbers) -> tuple[Numbers, Numbers]:
     breaks = (np.diff(rows) != 1) | (np.diff(owner) != 0)
     cuts = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(breaks) + 1])
     return rows[cuts], np.diff(np.append(cuts, len(rows)))
+
+
+def split_runs(starts: Numbers, sizes: Numbers, breaks: Numbers) -> tuple[Numbers, Numbers]:
+    """Cut runs further, before each of the given rows.
+
+    Parameters
+    ----------
+    starts, sizes
+        What ``find_runs`` returned.
+    breaks
+        Rows in ascending order; those that are in no run do not count.
+
+    Examples
+    --------
+    >>> [each.tolist() for each in split_runs(np.array([2, 10]), np.array([5, 3]), np.array([1, 4, 6, 10]))]
+    [[2, 4, 6, 10], [2, 2, 1, 3]]
+    """
+    runs, cuts = _inside(starts, sizes, breaks)
+    owner, rows = np.concatenate([np.arange(len(starts)), runs]), np.concatenate([starts, cuts])
+    order = np.lexsort((rows, owner))
+    owner, rows = owner[order], rows[order]
+    ends = np.append(rows[1:], 0)
+    is_last = np.append(owner[1:] != owner[:-1], True)[: len(rows)]
+    ends[: len(rows)][is_last] = (starts + sizes)[owner[is_last]]
+    return rows, ends[: len(rows)] - rows
+
+
+def _inside(starts: Numbers, sizes: Numbers, rows: Numbers) -> tuple[Numbers, Numbers]:
+    """The rows, which ascend, that lie inside runs and begin none, run by run: the number of the run and the row."""
+    first = np.searchsorted(rows, starts, side="right")
+    stop = np.maximum(np.searchsorted(rows, starts + sizes, side="left"), first)
+    counts = stop - first
+    runs = np.repeat(np.arange(len(counts)), counts)
+    turns = np.arange(len(runs)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return runs, rows[first[runs] + turns]

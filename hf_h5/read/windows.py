@@ -16,11 +16,12 @@ from ..errors import DataError, OptionError
 from .cache import CacheInfo
 from .plan import Rows, as_rows
 from .rows import RowSource
-from .window_rows import Gathered, Windows, find_runs
+from .window_rows import Gathered, Windows
 
 __all__ = ["IS_PAD", "WindowSource", "filler", "lengthened"]
 
 Arrays = dict[str, NDArray[Any]]
+Numbers = NDArray[np.int64]
 
 IS_PAD = "is_pad"
 """The column that says which rows of a window were filled in."""
@@ -39,8 +40,8 @@ class WindowSource:
     ----------
     source
         Where the rows come from; it is closed along.
-    rows
-        Those that may be in windows, in order.
+    runs
+        The first row of each run of rows and how many there are; a window lies inside one, and a run inside one part.
     length, stride
         Rows of a window, and from the begin of one to that of the next.
     pad
@@ -53,10 +54,12 @@ class WindowSource:
         If a column cannot be in windows, or there is not one window.
     """
 
-    def __init__(self, source: RowSource, rows: Rows, *, length: int, stride: int, pad: str | None) -> None:
+    def __init__(
+        self, source: RowSource, runs: tuple[Numbers, Numbers], *, length: int, stride: int, pad: str | None
+    ) -> None:
         self._source, self._pad = source, pad
         table = source.schema
-        starts, sizes = find_runs(rows, table.starts)
+        starts, sizes = runs
         self._windows = Windows(starts, sizes, length, stride, pad is not None)
         self._file = table.files[0] if table.files else None
         _check_columns(table, self._file)
@@ -65,7 +68,7 @@ class WindowSource:
         self._table = _windowed(table, self._windows, pad)
         self._made = frozenset(self._table.columns) - frozenset(table.columns)
 
-    def _check_count(self, sizes: NDArray[np.int64]) -> None:
+    def _check_count(self, sizes: Numbers) -> None:
         if len(sizes) and not len(self._windows):
             longest = int(sizes.max())
             raise OptionError(
@@ -116,7 +119,7 @@ class WindowSource:
         found |= {name: np.zeros((1, count), np.bool_) for name in self._made.intersection(columns)}
         return {name: found[name] for name in columns}
 
-    def read_here(self, rows: NDArray[np.int64], columns: Sequence[str], out: Mapping[str, Any]) -> Arrays:
+    def read_here(self, rows: Numbers, columns: Sequence[str], out: Mapping[str, Any]) -> Arrays:
         """Read windows as ``read`` does, with as little help of other threads as can be."""
         return self._read(as_rows(rows, len(self)), columns, out, self._fetch_here)
 
@@ -147,13 +150,13 @@ class WindowSource:
             found[name] = self._is_pad(windows, out.get(name))
         return {name: found[name] for name in names}
 
-    def _is_pad(self, windows: NDArray[np.int64], out: NDArray[Any] | None) -> NDArray[Any]:
+    def _is_pad(self, windows: Numbers, out: NDArray[Any] | None) -> NDArray[Any]:
         flags = np.empty((len(windows), self._windows.length), np.bool_) if out is None else out
         np.greater_equal(np.arange(self._windows.length), self._windows.counts_of(windows)[:, np.newaxis], out=flags)
         return flags
 
     def _read_many(
-        self, windows: NDArray[np.int64], names: list[str], out: Mapping[str, Any], fetch: Callable[..., Arrays]
+        self, windows: Numbers, names: list[str], out: Mapping[str, Any], fetch: Callable[..., Arrays]
     ) -> Arrays:
         length = self._windows.length
         wanted = self._windows.gather(windows)
@@ -208,7 +211,7 @@ class WindowSource:
             )
         return np.ma.MaskedArray(values, mask)
 
-    def row_groups(self) -> NDArray[np.int64]:
+    def row_groups(self) -> Numbers:
         """``(k + 1,)`` boundaries of windows that are worth reading together: they share most of their chunks."""
         return self._windows.groups(self._source.row_groups(), max(1, _GROUP_BYTES // self._table.row_bytes))
 

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..errors import OptionError
+from ..errors import OptionError, closest_names
 from ..read.patches import PatchSource
 from ..read.plan import Rows
 from ..read.rows import RowSource
+from ..read.window_rows import find_runs, split_runs
 from ..read.windows import WindowSource
 
 __all__ = ["Cut", "cut_rows"]
 
 _PADS = ("edge", "zero", None)
+_STEP_ROWS = 1 << 20
 _WINDOW_HINT = "window=(16, 4) is 16 rows every 4; window=16 is the same as window=(16, 1)"
 _PATCH_HINT = "patch=(32, 64, 64) is a block of that shape, patch=((32, 64, 64), (16, 32, 32)) one every 16, 32 and 32"
 
@@ -28,8 +31,13 @@ class Cut(NamedTuple):
     facts: dict[str, str]
 
 
-def cut_rows(reader: RowSource, rows: Rows, *, window: Any, patch: Any, pad: str | None) -> Cut:
+def cut_rows(reader: RowSource, rows: Rows, *, window: Any, episodes: Any, patch: Any, pad: str | None) -> Cut:
     """Make windows or patches of rows, where they were asked for.
+
+    Parameters
+    ----------
+    episodes
+        Columns that say where an episode ends inside a part; they are read as a whole.
 
     Raises
     ------
@@ -42,8 +50,13 @@ def cut_rows(reader: RowSource, rows: Rows, *, window: Any, patch: Any, pad: str
         raise OptionError("window= and patch= were both given", hint="patch=(length, ...) cuts rows and other axes")
     if window is not None:
         length, stride = _length_and_stride(window)
-        windows = WindowSource(reader, rows, length=length, stride=stride, pad=pad)
+        runs = find_runs(rows, reader.schema.starts)
+        for name in [episodes] if isinstance(episodes, str) else episodes or ():
+            runs = split_runs(*runs, _find_breaks(reader, name))
+        windows = WindowSource(reader, runs, length=length, stride=stride, pad=pad)
         return Cut(windows, range(len(windows)), {"window": str(windows)})
+    if episodes is not None:
+        raise OptionError(f"episodes={episodes!r} says where windows end", hint="pass window= too")
     if patch is not None:
         shape, steps = _shape_and_stride(patch)
         patches = PatchSource(reader, rows, shape=shape, stride=steps, pad=pad)
@@ -51,6 +64,32 @@ def cut_rows(reader: RowSource, rows: Rows, *, window: Any, patch: Any, pad: str
     if pad is not None:
         raise OptionError(f"pad={pad!r} fills windows and patches", hint="pass window= or patch= too")
     return Cut(reader, rows, {})
+
+
+def _find_breaks(reader: RowSource, name: str) -> NDArray[np.int64]:
+    """The rows at which an episode begins: after a flag of a last step, or where another value begins.
+
+    Raises
+    ------
+    OptionError
+        If there is no such column, or its rows differ in length.
+    """
+    columns = reader.schema.columns
+    file = next(iter(reader.schema.files), None)
+    if name not in columns:
+        raise OptionError(f"episodes=: there is no column {name!r}", file=file, hint=closest_names(name, columns))
+    if columns[name].is_ragged:
+        problem = f"episodes=: column {name!r} is {columns[name].feature_text}, whose rows differ in length"
+        raise OptionError(problem, file=file, hint="name a column of numbers or strings")
+    found = [np.empty(0, np.int64)]
+    for start in range(0, len(reader), _STEP_ROWS):
+        # One row of those before tells whether the first one is another episode's.
+        first = max(start - 1, 0)
+        values = np.ma.getdata(reader.read(range(first, min(start + _STEP_ROWS, len(reader))), [name])[name])
+        flat = values.reshape(len(values), -1)
+        is_last = flat[:-1].any(axis=1) if flat.dtype == np.bool_ else (flat[1:] != flat[:-1]).any(axis=1)
+        found.append(np.flatnonzero(is_last) + first + 1)
+    return np.concatenate(found)
 
 
 def _length_and_stride(window: Any) -> tuple[int, int]:

@@ -47,6 +47,9 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
     window
         ``(length, stride)``, or a length for a stride of 1: each row of the view is a window of so many rows, of one
         episode or file.
+    episodes
+        For windows, where episodes lie one after the other in one table: the column that numbers or names them, or
+        columns of truth values that flag their last steps.
     patch
         A shape, or ``(shape, stride)``: each row of the view is a block of a volume, which rows make up.
     pad
@@ -72,6 +75,7 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
         split: str | None = None,
         cache_bytes: int | str = DEFAULT_CACHE,
         window: int | tuple[int, int] | None = None,
+        episodes: str | Sequence[str] | None = None,
         patch: Sequence[int] | tuple[Sequence[int], Sequence[int]] | None = None,
         pad: str | None = None,
         complex: bool = False,
@@ -82,7 +86,7 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
             options = {**load_recipe(recipe).options, **options}
         opened = open_tables(files, split, make_options(**options), cache_bytes)
         chosen = opened.options
-        cut = cut_rows(opened.reader, opened.rows, window=window, patch=patch, pad=pad)
+        cut = cut_rows(opened.reader, opened.rows, window=window, episodes=episodes, patch=patch, pad=pad)
         # The user's features are those of single rows; windows of them follow from the columns.
         given = chosen.features if cut.source is opened.reader else None
         shown = show_table(cut.source.schema, nested=chosen.nested, given=given, join_complex=complex)

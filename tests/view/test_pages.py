@@ -46,7 +46,7 @@ def test_the_page_on_windows_runs_and_its_comments_are_true(
         file["x"] = np.arange(20.0)
     names = run("windows-of-time-series")
     printed = capsys.readouterr().out
-    for comment in ("torch.Size([3, 3])", "tensor([False,  True,  True])", "torch.Size([256, 4])", "17 14"):
+    for comment in ("torch.Size([3, 3])", "tensor([False,  True,  True])", "torch.Size([256, 4])", "\n14\n"):
         assert comment in printed
     assert names["positions"].shape[1:] == (3, 3)
     assert len(names["dataset"]) == len(names["view"]) == 2 + 3 + 4

@@ -168,6 +168,34 @@ def test_windows_do_not_cross_from_file_to_file(tmp_path: Path) -> None:
         assert "5 rows every 2; 1 of 3 runs of rows are too short for one" in repr(view)
 
 
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=6),
+    by=st.sampled_from(["number", "name", ["terminals", "timeouts"]]),
+    pad=st.sampled_from(["edge", None]),
+    files=st.integers(1, 2),
+)
+def test_episodes_in_one_table_are_told_apart_by_a_column(tmp_path: Path, lengths, by, pad, files: int) -> None:
+    steps = np.concatenate([np.arange(length) + 100 * number for number, length in enumerate(lengths)])
+    ends = np.cumsum(lengths) - 1
+    for number in range(files):
+        with h5py.File(tmp_path / f"{number}.h5", "w") as handle:
+            handle["x"] = steps
+            handle["number"] = np.repeat(np.arange(len(lengths)), lengths) % 3
+            handle["name"] = np.repeat([f"e{each}" for each in range(len(lengths))], lengths).astype("S4")
+            handle["terminals"] = np.isin(np.arange(len(steps)), ends[::2])
+            handle["timeouts"] = np.isin(np.arange(len(steps)), ends[1::2])
+    bounds = [(end + 1 - length, end + 1) for end, length in zip(ends.tolist(), lengths, strict=True)]
+    expected = np.concatenate([windows_of(steps[low:high], 3, 1, pad) for low, high in bounds] * files)
+    names = [str(tmp_path / f"{number}.h5") for number in range(files)]
+    if len(expected):
+        with H5TorchView(names, window=3, episodes=by, pad=pad) as view:
+            np.testing.assert_array_equal(view[:]["x"].numpy(), expected)
+    else:
+        with pytest.raises(OptionError, match="longer than every run"):
+            H5TorchView(names, window=3, episodes=by, pad=pad)
+
+
 @pytest.mark.parametrize("storage", sorted(STORAGES))
 @pytest.mark.parametrize("shuffle_bytes", [2000, 1 << 20])
 def test_a_shuffled_loader_gives_each_window_once(tmp_path: Path, storage: str, shuffle_bytes: int) -> None:
@@ -304,6 +332,8 @@ def test_an_iterable_dataset_of_windows(signal) -> None:
         ({"window": 2000}, "window=2000 is longer than every run of rows: the longest has 1,000"),
         ({"window": 5, "pad": "mean"}, "pad='mean' is not one of"),
         ({"pad": "edge"}, "pad='edge' fills windows"),
+        ({"episodes": "state"}, "episodes='state' says where windows end"),
+        ({"episodes": "stat", "window": 2}, "no column 'stat'.*\n.*did you mean 'state'"),
     ],
 )
 def test_wrong_windows_are_refused(signal, arguments, message: str) -> None:
