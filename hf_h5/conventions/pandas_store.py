@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..describe.columns import dataset_columns
 from ..describe.elements import Number, Ragged
-from ..describe.opening import open_dataset
+from ..describe.opening import has_filters, open_dataset
 from ..describe.schema import Column, Note
 from ..describe.tree import DatasetNode, GroupNode, Tree
 from .attributes import NodeAttributes
@@ -95,6 +95,8 @@ class Store:
         """All values of a small dataset; None if it cannot be read or is large."""
         if node.stored is None or node.shape is None or node.logical_bytes > _LABEL_BYTES:
             return None
+        if not has_filters(node.storage):
+            return None
         try:
             return np.asarray(open_dataset(self.handle, node.path[1:])[()])
         except _UNREADABLE:
@@ -102,6 +104,8 @@ class Store:
 
     def read_first(self, node: DatasetNode, count: int) -> NDArray[Any]:
         """The first rows of a dataset; none if they cannot be read."""
+        if not has_filters(node.storage):
+            return np.empty(0, object)
         try:
             return np.asarray(open_dataset(self.handle, node.path[1:])[:count])
         except _UNREADABLE:

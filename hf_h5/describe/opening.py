@@ -16,13 +16,14 @@ import h5py
 
 from ..errors import DamagedFileError, FilterError, H5Warning, MissingFileError, NotHDF5Error, OptionError
 from .heaps import check_heaps
-from .schema import Column
+from .schema import Column, Storage
 from .urls import expand_url, is_url, open_url, starts_as_hdf5
 
 __all__ = [
     "check_file",
     "check_filters",
     "expand_files",
+    "has_filters",
     "has_signature",
     "open_hdf5",
     "skip_others",
@@ -191,6 +192,11 @@ def check_filters(file: str, columns: Iterable[Column]) -> None:
                     path=column.path,
                     hint="pip install -U hdf5plugin; for other filters set HDF5_PLUGIN_PATH to the plugin's folder",
                 )
+
+
+def has_filters(storage: Storage) -> bool:
+    """Whether the chunks of a dataset can be decoded here; before the library reads one that may be packed."""
+    return all(_filter_available(number) for number, _ in storage.filter_ids)
 
 
 def _filter_available(number: int) -> bool:
