@@ -12,6 +12,7 @@ from . import errors
 from .collate import collate
 from .hf_h5 import H5Builder, H5Config
 from .loading import load_dataset
+from .mapped import open_dataset
 from .opening import describe, open_table
 from .registry import register, register_builder, unregister
 
@@ -26,6 +27,7 @@ __all__ = [
     "describe",
     "errors",
     "load_dataset",
+    "open_dataset",
     "open_table",
     "register",
     "unregister",

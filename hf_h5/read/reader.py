@@ -21,13 +21,15 @@ from .assembly import Assembly, made_values
 from .boxes import Box, turn_box
 from .cache import CacheInfo, ChunkCache
 from .derived import KeptValues, PartFetch, make_derived
+from .direct import DirectDataset
 from .h5py_route import LibraryFiles
 from .plan import Places, Rows, as_rows
 from .pool import default_threads
 from .routes import Routes
 from .single_rows import SingleRows
-from .source import fingerprint_of
+from .source import LocalSource, fingerprint_of
 from .values import ValueProblemError, decode_values, pick_field, relabel
+from .variable import VariableDataset
 
 __all__ = ["TableReader"]
 
@@ -175,6 +177,19 @@ class TableReader:
     def cache_info(self) -> CacheInfo:
         """How much the cache of decoded chunks holds, and how often it helped."""
         return self._cache.info()
+
+    def release(self) -> None:
+        """Let go of the HDF5 library's handles; those that are needed again are opened again."""
+        self._library.close()
+
+    def check_files(self) -> None:
+        """Raise ``FileChangedError`` if a local file is no longer the one that was opened; some 2 µs for each."""
+        for file, known in self._prints.items():
+            LocalSource(file, known).check()
+
+    def find_dataset(self, part: Part, column: Column) -> DirectDataset | VariableDataset | str:
+        """The dataset of a part's column as it is read directly, or why it is not."""
+        return self._routes_of_this_process().find(part.file_of(column), part.path_of(column), column)
 
     def routes(self) -> dict[str, str]:
         """Per column ``"direct"`` or why it is read through the HDF5 library; columns that no dataset holds lack."""

@@ -1,0 +1,5 @@
+"""HDF5 bytes as a real ``datasets.Dataset``, without a copy."""
+
+from .opening import open_dataset
+
+__all__ = ["open_dataset"]

@@ -1,0 +1,126 @@
+"""``open_dataset``: files -> a ``datasets.Dataset`` over their mapped bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from typing import Any
+
+import datasets
+from datasets.features.features import require_decoding
+
+from ..assemble.arrow import table_features
+from ..describe.options import Options, make_options
+from ..describe.schema import Table
+from ..errors import H5Warning, OptionError
+from ..isolate.choose import resolve
+from ..loading import load_dataset
+from ..read.mapping import map_column
+from ..read.reader import TableReader
+from .table import H5MappedTable, MappedRows, cache_file_for
+
+__all__ = ["open_dataset"]
+
+# Columns that cannot be mapped are kept in memory up to here, all together; larger ones go through the cache.
+_MEMORY_BYTES = 64 << 20
+
+
+def open_dataset(files: Any, *, split: str | None = None, strict: bool = False, **options: Any) -> Any:
+    """Open HDF5 files as a ``datasets.Dataset`` without converting them.
+
+    Columns that lie contiguous in the file, uncompressed and in the machine's byte order, are Arrow arrays over the
+    mapped file: nothing is copied or written, whatever their size. Others are read into memory where they are small,
+    and converted into the cache of ``datasets`` where they are not.
+
+    Parameters
+    ----------
+    files
+        A local path, a pattern, a list of them, or a mapping of them by split.
+    split
+        The name of a split; all splits if None.
+    strict
+        Whether columns that cannot be mapped are an error.
+    **options
+        See the reference page of the options.
+
+    Returns
+    -------
+    datasets.Dataset or datasets.DatasetDict
+        A dict where the files hold splits and none was named.
+
+    Raises
+    ------
+    OptionError
+        With ``strict=True``, if a column cannot be mapped; with the reason of each.
+    H5Error
+        If the files cannot be read or do not form one table.
+    """
+    chosen = make_options(**options)
+    if chosen.isolate:
+        raise OptionError("isolate=True reads rows in another process, and mapped ones are read in this one")
+    if chosen.nested:
+        raise OptionError("nested=True needs a conversion", hint="load_dataset(..., nested=True), or leave it out")
+    resolved = resolve(files, chosen)
+    if split is not None and split not in resolved.splits:
+        raise OptionError(f"there is no split {split!r}", hint=f"the splits are: {', '.join(resolved.splits)}")
+    names = list(resolved.splits) if split is None else [split]
+    opened = {name: _open(files, name, resolved.splits[name], chosen, options, strict) for name in names}
+    if split is None and (resolved.inside or len(opened) > 1 or _names_splits(files)):
+        return datasets.DatasetDict(opened)
+    return opened[names[0]]
+
+
+def _names_splits(files: Any) -> bool:
+    return hasattr(files, "keys")
+
+
+def _open(
+    files: Any, split: str, table: Table, chosen: Options, options: dict[str, Any], strict: bool
+) -> datasets.Dataset:
+    reader = TableReader(table, chosen)
+    features = table_features(table, given=chosen.features)
+    reasons = {name: reason for name in features if (reason := _why_not_mapped(reader, name, features[name]))}
+    if reasons and strict:
+        listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        raise OptionError(f"strict=True, but not all columns can be mapped: {listed}", file=table.files[0])
+    small = sum(table.columns[name].row_bytes for name in reasons) * table.num_rows <= _MEMORY_BYTES
+    if reasons:
+        _tell(table, reasons, small=small)
+    kept = tuple(reasons) if small else ()
+    cached = [] if small else list(reasons)
+    mapped = datasets.Features({name: feature for name, feature in features.items() if name not in cached})
+    found = _dataset(reader, mapped, kept, split) if mapped else None
+    if not cached:
+        if found is None:
+            raise OptionError("there are no columns", file=table.files[0])
+        return found
+    converted = load_dataset(files, split=split, **{**options, "columns": cached})
+    if found is None:
+        return converted
+    return datasets.concatenate_datasets([found, converted], axis=1).select_columns(list(features))
+
+
+def _why_not_mapped(reader: TableReader, name: str, feature: Any) -> str | None:
+    if require_decoding(feature):
+        return "it is asked for as another type"
+    mapped = map_column(reader, name)
+    return mapped if isinstance(mapped, str) else None
+
+
+def _tell(table: Table, reasons: dict[str, str], *, small: bool) -> None:
+    place = "in memory" if small else "in the cache"
+    listed = "; ".join(f"{name} ({reason})" for name, reason in list(reasons.items())[:8])
+    more = f"; and {len(reasons) - 8} more" if len(reasons) > 8 else ""
+    warnings.warn(f"{table.files[0]}: kept {place} and not mapped: {listed}{more}", H5Warning, stacklevel=4)
+
+
+def _dataset(reader: TableReader, features: datasets.Features, kept: tuple[str, ...], split: str) -> datasets.Dataset:
+    facts = (reader.fingerprint, str(features.to_dict()), kept)
+    fingerprint = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+    rows = MappedRows(reader, features, kept, cache_file_for(fingerprint))
+    return datasets.Dataset(
+        H5MappedTable.open(rows),
+        info=datasets.DatasetInfo(features=features),
+        split=datasets.NamedSplit(split),
+        fingerprint=fingerprint,
+    )
