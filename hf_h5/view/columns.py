@@ -15,13 +15,16 @@ __all__ = ["ColumnMethods"]
 
 
 class ColumnMethods(ViewState):
-    """Which columns come, under which names, and in which format."""
+    """Which columns come, under which names, and in which format.
 
-    def select_columns(self, column_names: str | Sequence[str]) -> Self:
+    ``new_fingerprint``, which names a cache in ``datasets``, is taken and not needed.
+    """
+
+    def select_columns(self, column_names: str | Sequence[str], new_fingerprint: str | None = None) -> Self:
         """A view of some columns; only these are read."""
         return self._with_columns(self._named(column_names))
 
-    def remove_columns(self, column_names: str | Sequence[str]) -> Self:
+    def remove_columns(self, column_names: str | Sequence[str], new_fingerprint: str | None = None) -> Self:
         """A view without some columns."""
         removed = set(self._named(column_names))
         return self._with_columns([name for name in self.column_names if name not in removed])
@@ -31,11 +34,13 @@ class ColumnMethods(ViewState):
         kept = None if columns is None else tuple(name for name in columns if name in names)
         return self._copy(shown=self._shown.select(names), format=replace(self._format, columns=kept))
 
-    def rename_column(self, original_column_name: str, new_column_name: str) -> Self:
+    def rename_column(
+        self, original_column_name: str, new_column_name: str, new_fingerprint: str | None = None
+    ) -> Self:
         """A view with another name for a column."""
         return self.rename_columns({original_column_name: new_column_name})
 
-    def rename_columns(self, column_mapping: Mapping[str, str]) -> Self:
+    def rename_columns(self, column_mapping: Mapping[str, str], new_fingerprint: str | None = None) -> Self:
         """A view with other names for some columns.
 
         Raises

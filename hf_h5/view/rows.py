@@ -161,15 +161,15 @@ class RowMethods(ViewState):
         predicate = _Predicate(function, batched, with_indices, with_rank, dict(fn_kwargs or {}))
         names = None if input_columns is None else self._named(input_columns)
         with progress_bar(len(self), desc or "Filter") as bar:
-            kept = [rows for rows in self._kept(predicate, names, batch_size, bar) if len(rows)]
+            # A function of single rows does not see how many are read together: then it is as many as memory is for.
+            by_bytes = self._step_rows(self._shown.read_names(self.column_names if names is None else names))
+            step = by_bytes if not batched else batch_size if batch_size and batch_size > 0 else len(self)
+            kept = [rows for rows in self._kept(predicate, names, step, bar) if len(rows)]
         return self.select(np.concatenate(kept) if kept else [])
 
-    def _kept(
-        self, predicate: _Predicate, names: list[str] | None, batch_size: int | None, bar: Any
-    ) -> Iterator[NDArray[np.int64]]:
+    def _kept(self, predicate: _Predicate, names: list[str] | None, step: int, bar: Any) -> Iterator[NDArray[np.int64]]:
         chosen = replace(self._format, columns=None if names is None else tuple(names), all_columns=False)
         maker = BatchMaker(self._shown, chosen, None, self._warned)
-        step = batch_size if batch_size and batch_size > 0 else len(self)
         for start, arrays in self._batches(names, step):
             numbers = range(start, min(start + step, len(self)))
             mask = predicate.mask(maker.make_batch(arrays), names, numbers)
