@@ -56,7 +56,7 @@ class _Reading:
             return
         add_rest(self.layout, self._tree, self._claimed)
         default = self._default_group()
-        self.layout.tables.sort(key=lambda table: (table.name != default, -self.layout.sizes[table.name]))
+        self.layout.tables.sort(key=lambda table: (*_rank(table, default), -self.layout.sizes[table.name]))
 
     def _with_rows(self, group: GroupNode) -> dict[str, DatasetNode]:
         return {name: node for name, node in self._nodes.members(group.path).items() if node.has_rows}
@@ -127,6 +127,11 @@ class _Reading:
 
 _EVENTS = ("event_time_offset", "event_id", "pulse_height")
 _PULSES = ("event_time_zero", "event_index", "events_per_pulse", "cue_timestamp_zero")
+
+
+def _rank(table: Table, default: str) -> tuple[bool, bool]:
+    """The group that the file names comes first, then data and events; logs and the rest are beside them."""
+    return table.name != default, not table.rule.startswith(("NXdata", "NXevent_data"))
 
 
 def _signal(attrs: Mapping[str, Any], marks: Mapping[str, Mapping[str, Any]]) -> str | None:

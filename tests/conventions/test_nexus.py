@@ -63,6 +63,13 @@ def test_a_signal_comes_with_its_axis_and_errors(file: Path) -> None:
     assert schema.metadata["/entry/title"] == "a scan"
 
 
+def test_data_comes_before_logs_and_the_rest_where_the_file_names_no_default(file: Path) -> None:
+    with h5py.File(file, "r+") as out:
+        del out.attrs["default"], out["entry/bank"]
+        out["entry/detector/counts"] = np.zeros((7, 1000))
+    assert list(hf_h5.describe(file).tables) == ["/entry/plot", "/entry/detector", "/entry/temperature"]
+
+
 def test_both_modes_agree(file: Path) -> None:
     cached = hf_h5.load_dataset(file, table="/entry/plot", split="train")
     with hf_h5.H5TorchView(file, table="/entry/plot") as view:
