@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.written import write_h5
 
-__all__ = ["Files", "d4rl", "image_classification", "modelnet40", "pcam", "robomimic", "the_well"]
+__all__ = ["Files", "anndata", "d4rl", "image_classification", "modelnet40", "pcam", "robomimic", "the_well"]
 
 Files = dict[str, list[str]]
 """Files by split, as ``data_files`` takes them."""
@@ -109,3 +109,27 @@ def modelnet40(folder: Path) -> Files:
         }
         files[split].append(str(write_h5(folder / f"ply_data_{split}{number}.h5", contents)))
     return files
+
+
+def anndata(folder: Path, n_cells: int = 40) -> Files:
+    """As anndata 0.8 and later writes it."""
+    random = np.random.default_rng(6)
+    dense = random.integers(1, 9, (n_cells, 12)) * (random.random((n_cells, 12)) < 0.4)
+    rows, columns = np.nonzero(dense)
+    file = folder / "cells.h5ad"
+    with h5py.File(file, "w") as handle:
+        handle.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+        matrix = handle.create_group("X")
+        matrix.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": dense.shape})
+        matrix["data"], matrix["indices"] = dense[rows, columns].astype("f4"), columns.astype("i4")
+        matrix["indptr"] = np.append(0, np.cumsum(np.bincount(rows, minlength=n_cells)))
+        for name, length, order in (("obs", n_cells, ["cell_type", "n_genes"]), ("var", 12, [])):
+            frame = handle.create_group(name)
+            frame.attrs.update({"encoding-type": "dataframe", "encoding-version": "0.2.0", "_index": "_index"})
+            frame.attrs["column-order"] = np.array(order, h5py.string_dtype())
+            frame["_index"] = [f"{'cell' if name == 'obs' else 'gene'}-{number}" for number in range(length)]
+        handle["obs/n_genes"] = np.bincount(rows, minlength=n_cells)
+        kinds = handle.create_group("obs/cell_type")
+        kinds.attrs.update({"encoding-type": "categorical", "encoding-version": "0.2.0", "ordered": False})
+        kinds["codes"], kinds["categories"] = (np.arange(n_cells) % 4 - 1).astype("i1"), ["B", "NK", "T"]
+    return {"train": [str(file)]}

@@ -24,6 +24,7 @@ FAMILIES = [
     families.the_well,
     families.pcam,
     families.modelnet40,
+    families.anndata,
 ]
 Family = Callable[[Path], Files]
 
@@ -166,6 +167,17 @@ def test_point_clouds_have_forty_kinds(tmp_path: Path) -> None:
     kinds = loaded["train"].features["label"]
     assert (kinds.num_classes, kinds.names[0], kinds.names[-1]) == (40, "airplane", "xbox")
     assert loaded["test"]["label"][:] == stored(families.modelnet40(tmp_path)["test"][0], "label").ravel().tolist()
+
+
+@pytest.mark.filterwarnings("ignore::hf_h5.errors.H5Warning")
+def test_cells_are_dense_rows_with_their_classes(tmp_path: Path) -> None:
+    loaded = load(families.anndata, tmp_path, split="train")
+    assert loaded.column_names == ["obs_names", "cell_type", "n_genes", "X"]
+    assert loaded.features["cell_type"].names == ["B", "NK", "T"]
+    assert loaded["cell_type"][:4] == [-1, 0, 1, 2]
+    counts = loaded.with_format("numpy")["X"][:]
+    assert counts.shape == (40, 12)
+    np.testing.assert_array_equal((counts > 0).sum(1), loaded["n_genes"][:])
 
 
 def test_a_folder_of_such_files_is_taken_as_named_there(tmp_path: Path) -> None:
