@@ -30,6 +30,7 @@ from .matlab_items import (
     ItemReader,
     class_of,
     field_names,
+    holds_references,
     is_empty,
     is_object,
     is_struct_array,
@@ -129,17 +130,17 @@ class _Variables:
 
     def _visit(self, name: str, node: DatasetNode | GroupNode) -> None:
         item = self.handle[node.path[1:]]
-        kind = class_of(item)
-        if is_object(item):
+        kind = class_of(item.id)
+        if is_object(item.id):
             what = "function" if kind == "function_handle" else "object"
             self._refuse(node.path, f"a MATLAB {what} of class {kind!r}", SAVE_OTHERWISE)
         elif isinstance(node, GroupNode):
             self._visit_group(name, node, item, kind)
         elif node.unreadable is not None or node.shape is None:
             self._refuse(node.path, node.unreadable or "it has no values")
-        elif is_empty(item):
+        elif is_empty(item.id):
             self.values[node.path] = "" if kind == "char" else []
-        elif h5py.check_ref_dtype(item.dtype) is not None:
+        elif holds_references(item.id):
             self._visit_cells(name, node.path, item)
         elif kind == "char":
             self._visit_text(name, node, item)
@@ -151,11 +152,11 @@ class _Variables:
             self._visit_sparse(name, node, item)
         elif kind not in ("", "struct"):
             self._refuse(node.path, f"a MATLAB object of class {kind!r}", SAVE_OTHERWISE)
-        elif is_struct_array(item):
+        elif is_struct_array(item.id):
             self._visit_cells(name, node.path, item)
         else:
             inner: dict[str, DatasetNode | GroupNode] = {**node.datasets, **node.groups}
-            for each in field_names(item):
+            for each in field_names(item.id):
                 if each in inner:
                     self._visit(f"{name}/{each}", inner[each])
 
@@ -238,7 +239,7 @@ class _Variables:
             if isinstance(matrix, str):
                 self._refuse(node.path, f"a sparse matrix of which {matrix}")
                 return
-            if class_of(item) == "logical":
+            if class_of(item.id) == "logical":
                 matrix = replace(matrix, data=replace(matrix.data, element=Number(np.dtype(bool))))
             columns = sparse_columns(matrix, name, dense=self.options.dense)
             self.found.append(_Variable(n_rows, tuple(columns), data.logical_bytes))
@@ -246,7 +247,7 @@ class _Variables:
     def _keep(self, path: str, item: h5py.HLObject) -> None:
         """A small value as metadata."""
         try:
-            self.values[path] = plain(ItemReader(item, self.options.limits.metadata_bytes * 64).read(item))
+            self.values[path] = plain(ItemReader(item, self.options.limits.metadata_bytes * 64).read(item.id))
         except CannotReadError as error:
             self._refuse(path, str(error), "layout='raw'")
 

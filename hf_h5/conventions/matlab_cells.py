@@ -8,6 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from h5py import h5d, h5i
 
 from ..describe.columns import dataset_columns, shown_name
 from ..describe.elements import Number, Shape, Text
@@ -41,11 +42,11 @@ class CellColumns:
         CannotReadError
             If the values are too large, or of no kind that has a feature.
         """
-        attrs = {"MATLAB_class": class_of(item) or "struct"}
+        attrs = {"MATLAB_class": class_of(item.id) or "struct"}
         behind = self._arrays_behind(item)
         if behind is not None:
             return len(behind), [_lazy_column(name, path, behind, attrs)], sum(_bytes(each) for each in behind)
-        value = ItemReader(item, _HELD_BYTES).read(item)
+        value = ItemReader(item, _HELD_BYTES).read(item.id)
         rows = value.rows if isinstance(value, Cell) else [[each] for each in value]
         if isinstance(value, Cell) and value.shape[0] == 1:
             rows = [[each] for each in value.items]
@@ -65,8 +66,8 @@ class CellColumns:
         nodes = {node.path: node for node in self._tree.root.walk()}
         found: list[DatasetNode | None] = []
         kinds = set()
-        for target in ItemReader(item, 0).follow(item):
-            node = nodes.get(target.name or "") if isinstance(target, h5py.Dataset) else None
+        for target in ItemReader(item, _HELD_BYTES).follow(item.id):
+            node = nodes.get(_path(target)) if isinstance(target, h5d.DatasetID) else None
             if target is None or (node is not None and is_empty(target)):
                 found.append(None)
                 continue
@@ -79,6 +80,10 @@ class CellColumns:
         if sum(_bytes(each) for each in found) <= _HELD_BYTES or (kinds == {"char"} and not _are_rows(found)):
             return None
         return found
+
+
+def _path(item: h5d.DatasetID) -> str:
+    return (h5i.get_name(item) or b"").decode("utf-8", "surrogateescape")
 
 
 def _are_rows(nodes: Sequence[DatasetNode | None]) -> bool:

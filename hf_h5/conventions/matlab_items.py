@@ -5,13 +5,14 @@ Read when the file is described, as what each holds is not known before; only up
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a
+from h5py import h5a, h5d, h5g, h5o, h5r, h5s, h5t
 from numpy.typing import NDArray
 
 from ..errors import DataError
@@ -25,6 +26,7 @@ __all__ = [
     "Unreadable",
     "class_of",
     "field_names",
+    "holds_references",
     "is_empty",
     "is_object",
     "plain",
@@ -63,6 +65,9 @@ class Cell:
 class ItemReader:
     """Reads values of one variable, until they are too many.
 
+    Through the lower layer of h5py: structs of structs are many small objects, and the upper one takes five times as
+    long for each.
+
     Parameters
     ----------
     owner
@@ -72,10 +77,10 @@ class ItemReader:
     """
 
     def __init__(self, owner: h5py.HLObject, limit_bytes: int) -> None:
-        self._owner, self._limit, self._left = owner, limit_bytes, limit_bytes
+        self._file, self._limit, self._left = owner.file.id, limit_bytes, limit_bytes
 
-    def read(self, item: h5py.HLObject, depth: int = 0) -> Any:
-        """The value of a dataset or group.
+    def read(self, item: Any, depth: int = 0) -> Any:
+        """The value of a dataset or group, by its low-level identifier.
 
         Returns
         -------
@@ -88,31 +93,38 @@ class ItemReader:
         CannotReadError
             If the budget is spent.
         """
-        self._spend(0)
+        # What a Python object costs.
+        self._spend(64)
         if depth > _MAX_DEPTH:
             return Unreadable("values that lie too deep inside others")
         if is_object(item):
             return Unreadable(f"objects of class {class_of(item)!r}")
-        if h5a.exists(item.id, b"MATLAB_sparse"):
+        if h5a.exists(item, b"MATLAB_sparse"):
             return Unreadable("sparse matrices")
-        if isinstance(item, h5py.Group):
+        if isinstance(item, h5g.GroupID):
             return self._struct(item, depth)
+        if not isinstance(item, h5d.DatasetID):
+            return Unreadable("types without values")
         if is_empty(item):
-            return self._empty(item)
-        if h5py.check_ref_dtype(item.dtype) is not None:
+            return _empty(item)
+        if holds_references(item):
             return self._cell(item, depth)
         return self._array(item)
 
-    def follow(self, dataset: h5py.Dataset) -> Iterator[h5py.HLObject | None]:
-        """What the references of a dataset lead to, in MATLAB's order."""
+    def follow(self, dataset: h5d.DatasetID) -> Iterator[Any]:
+        """What the references of a dataset lead to, in MATLAB's order; None where one leads nowhere."""
+        self._spend(8 * math.prod(dataset.shape))
         # The order of bytes in the file is that of MATLAB's memory.
-        for reference in np.asarray(dataset[()]).reshape(-1):
-            yield self._owner.file[reference] if reference else None
+        for reference in _values(dataset).reshape(-1):
+            yield h5r.dereference(reference, self._file) if reference else None
 
-    def _array(self, dataset: h5py.Dataset) -> Any:
+    def _items(self, dataset: h5d.DatasetID, depth: int) -> list[Any]:
+        return [None if each is None else self.read(each, depth + 1) for each in self.follow(dataset)]
+
+    def _array(self, dataset: h5d.DatasetID) -> Any:
         kind = class_of(dataset)
-        self._spend(dataset.size * dataset.dtype.itemsize)
-        stored = np.asarray(dataset[()])
+        self._spend(math.prod(dataset.shape) * dataset.get_type().get_size())
+        stored = _values(dataset)
         if kind == "char":
             return _texts(turn(stored))
         if stored.dtype.names == ("real", "imag"):
@@ -123,38 +135,42 @@ class ItemReader:
         values = values != 0 if kind == "logical" else values
         return values.reshape(-1)[0] if values.size == 1 else values
 
-    def _empty(self, dataset: h5py.Dataset) -> Any:
-        kind = class_of(dataset)
-        if kind == "char":
-            return ""
-        if kind in ("cell", "struct"):
-            return Cell((0, 0), ()) if kind == "cell" else []
-        dims = tuple(int(size) for size in np.asarray(dataset[()]).reshape(-1)[:8])
-        # What the file says is their shape; one without a dimension of size 0 would be no empty array.
-        dtype = {"logical": "bool", "single": "f4"}.get(kind, kind if kind.startswith(("int", "uint")) else "f8")
-        return np.empty(dims if 0 in dims else (0, 0), dtype)
+    def _cell(self, dataset: h5d.DatasetID, depth: int) -> Cell:
+        return Cell(tuple(reversed(dataset.shape)), tuple(self._items(dataset, depth)))
 
-    def _cell(self, dataset: h5py.Dataset, depth: int) -> Cell:
-        items = tuple(None if each is None else self.read(each, depth + 1) for each in self.follow(dataset))
-        return Cell(tuple(reversed(dataset.shape)), items)
-
-    def _struct(self, group: h5py.Group, depth: int) -> Any:
+    def _struct(self, group: h5g.GroupID, depth: int) -> Any:
         if class_of(group) not in ("", "struct"):
             return Unreadable(f"objects of class {class_of(group)!r}")
         names = field_names(group)
-        if not is_struct_array(group):
-            return {name: self.read(group[name], depth + 1) for name in names}
-        columns = [
-            [None if each is None else self.read(each, depth + 1) for each in self.follow(group[name])]
-            for name in names
-        ]
+        fields = [h5o.open(group, name.encode("utf-8", "surrogateescape")) for name in names]
+        if not are_lists(fields):
+            return dict(zip(names, (self.read(each, depth + 1) for each in fields), strict=True))
+        columns = [self._items(each, depth) for each in fields]
+        if len({len(each) for each in columns}) > 1:
+            return Unreadable("structs whose fields have different lengths")
         return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def _spend(self, n_bytes: int) -> None:
-        # A Python object costs that much besides.
-        self._left -= n_bytes + 64
+        self._left -= n_bytes
         if self._left < 0:
             raise CannotReadError(f"it holds more than {self._limit >> 20} MiB one by one behind references")
+
+
+def _values(dataset: h5d.DatasetID) -> NDArray[Any]:
+    values = np.empty(dataset.shape, dataset.dtype)
+    if values.size:
+        dataset.read(h5s.ALL, h5s.ALL, values)
+    return values
+
+
+def _empty(dataset: h5d.DatasetID) -> Any:
+    kind = class_of(dataset)
+    if kind == "char":
+        return ""
+    if kind in ("cell", "struct"):
+        return Cell((0, 0), ()) if kind == "cell" else []
+    dtype = {"logical": "bool", "single": "f4"}.get(kind, kind if kind.startswith(("int", "uint")) else "f8")
+    return np.empty((0, 0), dtype)
 
 
 def _texts(codes: NDArray[Any]) -> Any:
@@ -169,47 +185,65 @@ def _texts(codes: NDArray[Any]) -> Any:
         return Unreadable(error.problem)
 
 
-def class_of(item: h5py.HLObject) -> str:
+def class_of(item: Any) -> str:
     """The MATLAB class that an object is marked with; empty if with none."""
-    if not h5a.exists(item.id, b"MATLAB_class"):
+    if not h5a.exists(item, b"MATLAB_class"):
         return ""
-    value = item.attrs["MATLAB_class"]
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    attribute = h5a.open(item, b"MATLAB_class")
+    kind = attribute.get_type()
+    if kind.get_class() != h5t.STRING or kind.is_variable_str() or attribute.shape != ():
+        return "of an unknown kind"
+    name = np.empty((), f"S{kind.get_size()}")
+    attribute.read(name, kind)
+    return bytes(name.item()).decode("utf-8", "replace")
 
 
-def is_object(item: h5py.HLObject) -> bool:
+def is_object(item: Any) -> bool:
     """Whether it is an object of a class or a function, whose values only MATLAB understands."""
     # 1: functions, 2: objects of old classes, 3: of new ones, whose values lie elsewhere (#subsystem#).
-    return bool(h5a.exists(item.id, b"MATLAB_object_decode"))
+    return bool(h5a.exists(item, b"MATLAB_object_decode"))
 
 
-def is_empty(item: h5py.HLObject) -> bool:
+def is_empty(item: Any) -> bool:
     """Whether a dataset holds the dimensions of an empty array in place of values."""
-    return bool(h5a.exists(item.id, b"MATLAB_empty") and item.attrs["MATLAB_empty"])
+    if not h5a.exists(item, b"MATLAB_empty"):
+        return False
+    flag = np.zeros((), np.int64)
+    h5a.open(item, b"MATLAB_empty").read(flag, h5t.NATIVE_INT64)
+    return bool(flag)
 
 
-def is_struct_array(group: h5py.Group) -> bool:
-    """Whether each field is a list of references, one for each element; fields of one struct are marked themselves."""
-    fields = list(group.values())
+def holds_references(dataset: h5d.DatasetID) -> bool:
+    """Whether its values are references to objects."""
+    return bool(dataset.get_type().equal(h5t.STD_REF_OBJ))
+
+
+def is_struct_array(group: h5g.GroupID) -> bool:
+    """Whether each field is a list of references, one for each element."""
+    return are_lists([h5o.open(group, name) for name in group])
+
+
+def are_lists(fields: Sequence[Any]) -> bool:
+    """Whether fields are those of a struct array: lists of references; fields of one struct are marked themselves."""
     return bool(fields) and all(
-        isinstance(each, h5py.Dataset)
-        and h5py.check_ref_dtype(each.dtype) is not None
-        and not h5a.exists(each.id, b"MATLAB_class")
+        isinstance(each, h5d.DatasetID) and holds_references(each) and not h5a.exists(each, b"MATLAB_class")
         for each in fields
     )
 
 
-def field_names(group: h5py.Group) -> list[str]:
+def field_names(group: h5g.GroupID) -> list[str]:
     """The fields of a struct in the order in which they were made, as far as the file says."""
-    names = list(group)
-    if not h5a.exists(group.id, b"MATLAB_fields"):
+    names = [name.decode("utf-8", "surrogateescape") for name in group]
+    if not h5a.exists(group, b"MATLAB_fields"):
         return names
-    listed = group.attrs["MATLAB_fields"]
-    if isinstance(listed, h5py.h5r.Reference):
+    owner = h5py.Group(group)
+    listed = owner.attrs["MATLAB_fields"]
+    if isinstance(listed, h5r.Reference):
         # Too many fields for an attribute.
-        listed = group.file[listed][()] if listed else []
+        listed = owner.file[listed][()] if listed else []
     given = [b"".join(np.asarray(each).tolist()).decode("utf-8", "replace") for each in listed]
-    return [name for name in given if name in names] + [name for name in names if name not in given]
+    there = set(names)
+    return [name for name in given if name in there] + sorted(there - set(given))
 
 
 def plain(item: Any) -> Any:
