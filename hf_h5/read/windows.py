@@ -14,6 +14,7 @@ from ..describe.elements import Binary, FeatureSpec, Label, Number, Text
 from ..describe.schema import Column, Part, Table
 from ..errors import DataError, OptionError
 from .cache import CacheInfo
+from .memory import BatchArrays, Memory
 from .plan import Rows, as_rows
 from .rows import RowSource
 from .window_rows import Gathered, Windows
@@ -28,6 +29,7 @@ IS_PAD = "is_pad"
 
 _SINGLE = ("constant", "counter")
 _GROUP_BYTES = 8 << 20
+_SCRATCH_BYTES = 16 << 20
 
 
 class WindowSource:
@@ -66,6 +68,7 @@ class WindowSource:
         self._check_count(sizes)
         self._single = frozenset(name for name, column in table.columns.items() if column.take in _SINGLE)
         self._table = _windowed(table, self._windows, pad)
+        self._rows = BatchArrays(table.columns, Memory(_SCRATCH_BYTES))
         self._made = frozenset(self._table.columns) - frozenset(table.columns)
 
     def _check_count(self, sizes: Numbers) -> None:
@@ -123,15 +126,12 @@ class WindowSource:
         """Read windows as ``read`` does, with as little help of other threads as can be."""
         return self._read(as_rows(rows, len(self)), columns, out, self._fetch_here)
 
-    def _fetch_here(self, rows: Any, names: Sequence[str], out: Mapping[str, Any] | None = None) -> Arrays:
-        wanted = np.asarray(rows, np.int64)
-        columns = self._source.schema.columns
-        arrays = {
-            name: np.empty((len(wanted), *_sizes(columns[name])), columns[name].dtype)
-            for name in names
-            if columns[name].dtype.kind != "O"
-        }
-        return self._source.read_here(wanted, names, {**arrays, **(out or {})})
+    def _fetch_here(self, rows: Any, names: Sequence[str], out: Mapping[str, Any]) -> Arrays:
+        return self._source.read_here(np.asarray(rows, np.int64), names, {**self._scratch(rows, names, out), **out})
+
+    def _scratch(self, rows: Any, names: Sequence[str], out: Mapping[str, Any]) -> Arrays:
+        """Memory for numbers that have no place yet, used again from batch to batch."""
+        return self._rows.make(len(rows), [name for name in self._rows.numbers if name in names and name not in out])
 
     def _read(
         self, rows: Rows, columns: Sequence[str] | None, out: Mapping[str, Any], fetch: Callable[..., Arrays]
@@ -167,7 +167,8 @@ class WindowSource:
             rows = as_rows(steps.reshape(-1), len(self._source))
             found = fetch(rows, names, {name: _joined(each) for name, each in targets.items() if _is_plain(each)})
             return {name: self._shaped(name, values, targets[name]) for name, values in found.items()}
-        found = fetch(as_rows(wanted.rows, len(self._source)), names)
+        rows = as_rows(wanted.rows, len(self._source))
+        found = fetch(rows, names, self._scratch(rows, names, {}))
         return {name: self._gathered(name, values, wanted, targets[name]) for name, values in found.items()}
 
     def _target(self, name: str, n_windows: int, out: NDArray[Any] | None) -> NDArray[Any]:
