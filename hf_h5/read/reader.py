@@ -35,6 +35,8 @@ __all__ = ["TableReader"]
 
 Batch = dict[str, NDArray[Any]]
 DEFAULT_CACHE_BYTES = 256_000_000
+# Rows of less bytes than this are gathered by the calling thread alone.
+_HERE_BYTES = 4 << 20
 
 
 class TableReader:
@@ -125,6 +127,19 @@ class TableReader:
         if self._closed:
             raise ClosedError("the reader is closed", file=self._name, hint="open the file again")
         names = self._names(columns)
+        if out is not None and self._is_small(rows, out):
+            found = self.read_here(rows, names, out)
+            return {name: found[name] for name in names}
+        return self._read(rows, names, out)
+
+    @staticmethod
+    def _is_small(rows: Any, out: Mapping[str, NDArray[Any]]) -> bool:
+        """Whether a second thread would cost more than it brings."""
+        if not isinstance(rows, np.ndarray) or rows.dtype != np.int64 or rows.ndim != 1:
+            return False
+        return sum(array.nbytes for array in out.values()) <= _HERE_BYTES
+
+    def _read(self, rows: Any, names: Sequence[str], out: Mapping[str, NDArray[Any]] | None) -> Batch:
         try:
             wanted = as_rows(rows, len(self))
         except RowError as error:
@@ -133,7 +148,7 @@ class TableReader:
         batch = {name: Assembly(self._table.columns[name], len(wanted), (out or {}).get(name)) for name in names}
         for part, local, places_out in places:
             fetch = PartFetch(self._routes_of_this_process(), part, self._kept)
-            for column_names in _by_dataset(part, names).values():
+            for column_names in _by_dataset(part, list(names)).values():
                 self._read_part(part, local, places_out, column_names, batch, wanted, fetch)
         return {name: assembly.result() for name, assembly in batch.items()}
 
@@ -156,10 +171,10 @@ class TableReader:
         if self._closed:
             raise ClosedError("the reader is closed", file=self._name, hint="open the file again")
         self._routes_of_this_process()
-        if rows.size and not 0 <= rows.min() <= rows.max() < len(self):
-            raise RowError(f"rows {rows.min()} to {rows.max()} do not lie in 0 to {len(self) - 1}", file=self._name)
+        if rows.size and not 0 <= np.minimum.reduce(rows) <= np.maximum.reduce(rows) < len(self):
+            return self._read(rows, columns, out)  # which says what is wrong
         found, others = self._single.gather(rows, tuple(columns), out)
-        return found | self.read(rows, others, out) if others else found
+        return found | self._read(rows, others, out) if others else found
 
     def fetch_boxes(self, number: int, name: str, boxes: Sequence[Box]) -> None:
         """Fill the arrays of boxes of a column of numbers, in part ``number``; their first axis are its rows."""

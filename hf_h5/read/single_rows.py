@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from ..describe.elements import Number
 from ..describe.schema import Part, Table
 from .direct import DirectDataset
+from .gather import gather_rows
+from .plain import is_plain
 from .routes import Routes
 from .source import Source
 
@@ -28,14 +30,43 @@ _MAX_PLANS = 4096
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """A column of numbers that lie one row after the other: where, how, and as what they are wanted."""
+    """A column of numbers whose rows lie as they are: where, how, and as what they are wanted.
+
+    ``offsets`` are those of chunks of ``chunk_rows`` rows; of a contiguous dataset there is one.
+    """
 
     name: str
-    offset: int
+    offsets: NDArray[np.int64]
+    chunk_rows: int
     row_nbytes: int
     shape: tuple[int, ...]
     stored: np.dtype[Any]
     wanted: np.dtype[Any]
+
+    def fits(self, out: NDArray[Any], n_rows: int) -> bool:
+        """Whether stored bytes may go into an array as they are."""
+        if self.stored != self.wanted or out.dtype != self.wanted or out.shape != (n_rows, *self.shape[1:]):
+            return False
+        return bool(out.flags.c_contiguous and out.flags.writeable)
+
+    def take_row(self, mapped: memoryview, row: int) -> NDArray[Any]:
+        """One row, in memory of its own."""
+        chunk = row // self.chunk_rows
+        at = int(self.offsets[chunk]) + (row - chunk * self.chunk_rows) * self.row_nbytes
+        array: NDArray[Any] = np.ndarray(self.shape, self.stored, mapped, at)
+        return array.astype(self.wanted)
+
+    def take_rows(self, mapped: memoryview, rows: NDArray[np.int64], out: NDArray[Any]) -> NDArray[Any]:
+        """Fill the caller's array with rows."""
+        if len(self.offsets) == 1:
+            shape = (self.chunk_rows, *self.shape[1:])
+            stored: NDArray[Any] = np.ndarray(shape, self.stored, mapped, int(self.offsets[0]))
+            # mode="clip" keeps numpy from buffering its output; the rows were checked.
+            return np.take(stored, rows, axis=0, out=out, mode="clip")
+        chunks = rows // self.chunk_rows
+        addresses = self.offsets[chunks] + (rows - chunks * self.chunk_rows) * self.row_nbytes
+        gather_rows(np.frombuffer(mapped, np.uint8), addresses, self.row_nbytes, out.reshape(-1).view(np.uint8))
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +114,7 @@ class SingleRows:
         local = row - self._starts[number]
         found = {}
         for each in plan.columns:
-            at = each.offset + local * each.row_nbytes
-            array: NDArray[Any] = np.ndarray(each.shape, each.stored, mapped, at)
-            found[each.name] = array.astype(each.wanted)
+            found[each.name] = each.take_row(mapped, local)
         return found, plan.others
 
     def gather(
@@ -107,13 +136,10 @@ class SingleRows:
         found, others = {}, plan.others
         for each in plan.columns:
             target = out.get(each.name)
-            if target is None or each.stored != each.wanted or not target.flags.c_contiguous:
+            if target is None or not each.fits(target, len(rows)):
                 others += (each.name,)
-                continue
-            shape = (self._starts[1], *each.shape[1:])
-            stored: NDArray[Any] = np.ndarray(shape, each.stored, mapped, each.offset)
-            # mode="clip" keeps numpy from buffering its output; the rows were checked.
-            found[each.name] = np.take(stored, rows, axis=0, out=target, mode="clip")
+            else:
+                found[each.name] = each.take_rows(mapped, rows, target)
         return found, others
 
     def _plan(self, number: int, names: tuple[str, ...]) -> _Plan:
@@ -126,7 +152,7 @@ class SingleRows:
         return plan
 
     def _make_plan(self, part: Part, names: tuple[str, ...]) -> _Plan:
-        source, columns = None, []
+        source, columns, end = None, [], 0
         for name in names:
             dataset = self._plain_dataset(part, name)
             if dataset is None or (source is not None and dataset.source is not source):
@@ -134,15 +160,14 @@ class SingleRows:
             source = dataset.source
             index, wanted = dataset.index, self._table.columns[name]
             shape = (1, *(size for size in wanted.row_shape if size is not None))
-            columns.append(
-                _Stored(name, int(index.offsets[0]), index.row_nbytes, shape, index.dtype.base, wanted.dtype)
-            )
-        end = max((each.offset + each.row_nbytes * part.n_rows for each in columns), default=0)
+            dtypes = index.dtype.base, wanted.dtype
+            columns.append(_Stored(name, index.offsets, index.chunk_rows, index.row_nbytes, shape, *dtypes))
+            end = max(end, int(index.offsets.max()) + index.chunk_nbytes)
         read_here = {each.name for each in columns}
         return _Plan(source, end, tuple(columns), tuple(name for name in names if name not in read_here))
 
     def _plain_dataset(self, part: Part, name: str) -> DirectDataset | None:
-        """The dataset of a column, if it is contiguous numbers in a local file."""
+        """The dataset of a column, if it is numbers that lie as they are in a local file, all of them written."""
         column, wanted = part.columns[name], self._table.columns[name]
         is_number = isinstance(column.element, Number) and isinstance(wanted.element, Number)
         if column.take != "rows" or column.axis or column.fields or wanted.is_ragged or not is_number:
@@ -154,9 +179,9 @@ class SingleRows:
         if column.memory.base.newbyteorder("=") != wanted.dtype:
             return None
         found = self._routes.find(part.file_of(column), part.path_of(column), column)
-        if not isinstance(found, DirectDataset) or found.index.kind != "contiguous" or found.source.answers_at_once:
+        if not isinstance(found, DirectDataset) or not is_plain(found.index) or found.source.answers_at_once:
             return None
-        return found if len(found.index.offsets) == 1 and found.index.offsets[0] >= 0 else None
+        return found if len(found.index.offsets) and int(found.index.offsets.min()) >= 0 else None
 
 
 def _mapped(plan: _Plan) -> memoryview | None:

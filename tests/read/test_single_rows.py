@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import hf_h5
-from hf_h5.errors import ClosedError, FileChangedError
+from hf_h5.errors import ClosedError, FileChangedError, RowError
 from tests.exact import assert_exact
 
 
@@ -18,6 +18,9 @@ def write_columns(file: Path, start: int = 0) -> Path:
     random = np.random.default_rng(start)
     with h5py.File(file, "w") as handle:
         handle["plain"] = random.normal(size=(7, 3, 2)).astype("f4")
+        handle.create_dataset("alone", data=random.integers(0, 9, (7, 3)), chunks=(1, 3))
+        handle.create_dataset("threes", data=random.normal(size=7), chunks=(3,))
+        handle.create_dataset("split", data=random.normal(size=(7, 4)), chunks=(3, 2))
         handle["swapped"] = (np.arange(7) + start).astype(">i8")
         handle["truth"] = np.arange(7) % 2 == 0
         handle["words"] = [f"w{number}" for number in range(start, start + 7)]
@@ -41,6 +44,23 @@ def test_each_row_alone_is_the_row_of_the_batch(reader: hf_h5.opening.TableReade
     for row in (0, 6, 7, 13):
         found = reader.read_row(row, names)
         assert_exact({name: found[name] for name in names}, {name: whole[name][row : row + 1] for name in names})
+
+
+@pytest.mark.parametrize("rows", [[], [3], [6, 0, 0, 2, 5]], ids=str)
+def test_rows_put_into_the_callers_arrays_are_those_of_the_batch(tmp_path: Path, rows: list[int]) -> None:
+    wanted = np.array(rows, np.int64)
+    with hf_h5.open_table(write_columns(tmp_path / "x.h5")) as reader:
+        expected = reader.read(rows)
+        numbers = [name for name, values in expected.items() if values.dtype.kind != "O"]
+        for read in (reader.read, reader.read_here):
+            out = {name: np.empty_like(expected[name]) for name in numbers}
+            found = read(wanted, list(expected), out)
+            assert_exact({name: found[name] for name in expected}, expected)
+            assert all(
+                found[name] is out[name] or np.shares_memory(found[name], out[name]) or not rows for name in numbers
+            )
+        with pytest.raises(RowError, match="row 7 lies outside 0 to 6"):
+            reader.read_here(np.array([0, 7]), numbers, {name: expected[name][:2] for name in numbers})
 
 
 def test_the_row_is_the_callers(reader: hf_h5.opening.TableReader) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
 import sys
+import textwrap
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -347,3 +350,33 @@ def test_a_compact_dataset_is_left_to_the_library(tmp_path):
     with hf_h5.open_table(tmp_path / "x.h5") as reader:
         assert "object header" in reader.routes()["x"]
         assert reader.read([1, 0])["x"].tolist() == ["bc", "a"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory in use from /proc")
+def test_memory_is_one_batch_and_what_is_known_of_the_heap(tmp_path):
+    # 80 MiB in the heap; the limit leaves 16 MiB for batches of 2 MiB, read in order and at random.
+    with h5py.File(tmp_path / "x.h5", "w") as opened:
+        lists = opened.create_dataset("lists", (5000,), h5py.vlen_dtype(np.dtype("<i4")))
+        for row in range(5000):
+            lists[row] = np.full(4000, row, "<i4")
+        opened["words"] = np.array([f"{row} words" * 20 for row in range(5000)], object)
+    script = textwrap.dedent("""
+        import resource, sys
+        import numpy as np
+        import hf_h5
+
+        with hf_h5.open_table(sys.argv[1], route="direct", threads=1) as reader:
+            reader.read([0, 4999])
+            lines = open("/proc/self/status").read().splitlines()
+            used = next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmData"))
+            resource.setrlimit(resource.RLIMIT_DATA, (used + (16 << 20),) * 2)
+            order = np.random.default_rng(0).permutation(5000)
+            for rows in [*np.split(order, 50), *np.split(np.arange(5000), 50)]:
+                found = reader.read(rows)
+                assert all((one == row).all() for one, row in zip(found["lists"], rows))
+                assert found["words"].tolist() == [f"{row} words" * 20 for row in rows]
+    """)
+    environment = {**os.environ, "MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", script, str(tmp_path / "x.h5")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
