@@ -209,6 +209,22 @@ class Picked:
         """Rows without their last axis; those of one block are read once for all columns that are picked of it."""
         return fetch.rows(self.block, rows)[..., self.position]
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row of one column."""
+        return max(1, self.read_bytes // max(1, self.block.row_shape[-1] or 1))
+
+    @property
+    def read_bytes(self) -> int:
+        """Bytes of one row of the block."""
+        return self.block.row_bytes
+
+    @property
+    def group_rows(self) -> int:
+        """Rows of one chunk; 1 where the block has none."""
+        storage = self.block.storage
+        return storage.chunks[self.block.axis] if storage is not None and storage.chunks else 1
+
     def __str__(self) -> str:
         holder = self.block.fields[-1] if self.block.fields else self.block.path.rpartition("/")[2]
         return f"column {self.position} of {holder}"

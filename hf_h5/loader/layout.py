@@ -64,7 +64,8 @@ def find_layout(view: ViewState, shuffle_bytes: int) -> Layout:
     boundaries = view._source.row_groups()
     window_bytes, kept_bytes = shuffle_bytes // 2, row_bytes
     if not needs_blocks:
-        kept_bytes = max(1, sum(_read_bytes(column) for column in columns))
+        # Columns that are made of the same datasets, as those of a block, have one read for all of them.
+        kept_bytes = max(1, sum({_read_key(column): _read_bytes(column) for column in columns}.values()))
         if any(isinstance(column.derived, Sized) and column.derived.group_rows > 1 for column in columns):
             # A window's chunks stay in the reader's cache until all of its rows are given; so do those of the next.
             window_bytes = min(window_bytes, view.cache_info().max_bytes // 3)
@@ -86,6 +87,12 @@ def _needs_blocks(columns: list[Column], view: ViewState) -> bool:
     whole = [column for column in columns if not isinstance(column.derived, Sized)]
     decoded = sum(column.row_bytes for column in whole if _is_decoded(column))
     return decoded * len(view._source) > _CACHE_SHARE * view.cache_info().max_bytes
+
+
+def _read_key(column: Column) -> tuple[object, ...]:
+    if not isinstance(column.derived, Sized):
+        return (column.name,)
+    return tuple((source.path, source.fields) for source in column.derived.sources)
 
 
 def _read_bytes(column: Column) -> int:

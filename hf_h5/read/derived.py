@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Callable
@@ -11,17 +12,17 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..describe.derived import Fills
+from ..describe.derived import Derivation, Fills
 from ..describe.schema import Column, Part
 from ..errors import DataError
 from .direct import DirectDataset
-from .plan import as_rows
+from .plan import Rows, as_rows
 from .pool import shared_pool
 from .routes import Routes
 from .spans import can_read_spans, number_rows, read_spans
 from .values import ValueProblemError, decode_values, pick_field
 
-__all__ = ["KeptValues", "PartFetch", "make_derived"]
+__all__ = ["KeptValues", "PartFetch", "can_fill", "make_derived"]
 
 Kept = TypeVar("Kept")
 
@@ -54,12 +55,20 @@ class PartFetch:
         self._routes, self._part, self._kept = routes, part, kept
         self._read: dict[tuple[str, tuple[str, ...]], tuple[NDArray[np.int64], NDArray[Any]]] = {}
         self._stored: dict[str, tuple[NDArray[np.int64], NDArray[Any]]] = {}
+        self._numbers: tuple[Rows | None, NDArray[np.int64]] = (None, np.empty(0, np.int64))
+
+    def numbers(self, rows: Rows) -> NDArray[np.int64]:
+        """Row numbers as an array, the same one for all columns of a request."""
+        if self._numbers[0] is not rows:
+            numbers = np.arange(rows.start, rows.stop) if isinstance(rows, range) else np.asarray(rows, np.int64)
+            self._numbers = (rows, numbers)
+        return self._numbers[1]
 
     def rows(self, source: Column, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Rows in any order, decoded."""
         key = (source.path, source.fields)
         before, values = self._read.get(key, (None, None))
-        if before is not None and values is not None and np.array_equal(before, rows):
+        if before is not None and values is not None and _same(before, rows):
             return values
         self._check(source, rows)
         values = self._decoded(source, self._stored_rows(source, rows)) if source.fields else self._fetch(source, rows)
@@ -69,7 +78,7 @@ class PartFetch:
     def _stored_rows(self, source: Column, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Rows of a compound, for all of its fields."""
         before, raw = self._stored.get(source.path, (None, None))
-        if before is None or raw is None or not np.array_equal(before, rows):
+        if before is None or raw is None or not _same(before, rows):
             raw = self._fetch_stored(source, rows)
             self._stored[source.path] = (rows, raw)
         return raw
@@ -139,8 +148,24 @@ def _length(source: Column) -> int:
     return n_values // max(1, math.prod(size for size in source.row_shape if size is not None))
 
 
+def _same(rows: NDArray[np.int64], others: NDArray[np.int64]) -> bool:
+    return rows is others or np.array_equal(rows, others)
+
+
+def can_fill(derivation: Derivation | None) -> bool:
+    """Whether a derivation fills memory that is there already."""
+    kind: Any = type(derivation)
+    return _has_fill(kind)
+
+
+@functools.cache
+def _has_fill(kind: type[Any]) -> bool:
+    # To ask the protocol itself takes 60 µs, each time.
+    return hasattr(kind, "fill")
+
+
 def make_derived(
-    fetch: PartFetch, part: Part, column: Column, rows: NDArray[np.int64], out: NDArray[Any] | None = None
+    fetch: PartFetch, part: Part, column: Column, rows: Rows, out: NDArray[Any] | None = None
 ) -> NDArray[Any]:
     """Make the values of some rows of a part's derived column, in ``out`` if the derivation can fill it.
 
@@ -151,11 +176,12 @@ def make_derived(
     """
     if column.derived is None:
         raise ValueError(f"column {column.name!r} is not derived")
+    numbers = fetch.numbers(rows)
     try:
         if out is not None and isinstance(column.derived, Fills):
-            column.derived.fill(rows, fetch, out)
+            column.derived.fill(numbers, fetch, out)
             return out
-        return column.derived.make(rows, fetch)
+        return column.derived.make(numbers, fetch)
     except DataError as error:
         if error.file is not None:
             raise

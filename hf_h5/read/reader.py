@@ -13,14 +13,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from ..describe.derived import Fills
 from ..describe.options import Options
 from ..describe.schema import Column, Part, Table
 from ..errors import ClosedError, ColumnError, DataError, RowError, closest_names
 from .assembly import Assembly, made_values
 from .boxes import Box, turn_box
 from .cache import CacheInfo, ChunkCache
-from .derived import KeptValues, PartFetch, make_derived
+from .derived import KeptValues, PartFetch, can_fill, make_derived
 from .direct import DirectDataset
 from .h5py_route import LibraryFiles
 from .plan import Places, Rows, as_rows
@@ -318,8 +317,8 @@ class TableReader:
         routes = self._routes_of_this_process()
         if first.take == "derived":
             name = names[0]
-            out = batch[name].made_target(places, first) if isinstance(first.derived, Fills) else None
-            values = make_derived(fetch, part, first, np.asarray(local, np.int64), out)
+            out = batch[name].made_target(places, first) if can_fill(first.derived) else None
+            values = make_derived(fetch, part, first, local, out)
             if values is out:
                 return
             batch[name].put(places, relabel(values, first.element, self._table.columns[name].element))
