@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import h5py
@@ -23,13 +24,15 @@ __all__ = ["find_nexus"]
 
 # Coordinates of the values inside a row, as long as metadata may be.
 _COORDINATE_BYTES = 1 << 15
+_LOOKED_AT = 16
 
 
 def find_nexus(tree: Tree, handle: h5py.Group, options: Options) -> Found | None:
     """The tables of a NeXus file; None if it is none, or has none of the groups that say what its rows are."""
     attrs = tree.read_attrs("/")
-    classes = [_class(attrs), *(_class(tree.read_attrs(group.path)) for group in tree.root.groups.values())]
-    if not any(classes):
+    # A file of 100,000 episodes has as many groups, and none of them is an entry.
+    first = islice(tree.root.groups.values(), _LOOKED_AT)
+    if not _class(attrs) and not any(_class(tree.read_attrs(group.path)) for group in first):
         return None
     reading = _Reading(tree, Nodes(tree, handle))
     reading.read()

@@ -46,11 +46,11 @@ _OWN_SCHEMA = ("/specifications", "/general/specifications")
 
 def find_nwb(tree: Tree, handle: h5py.Group, options: Options) -> Found | None:
     """The tables of an NWB file; None if it is none."""
-    attrs, nodes = tree.read_attrs("/"), Nodes(tree, handle)
-    version = _one(attrs.get("nwb_version") or nodes.value("/nwb_version"))
+    attrs, old = tree.read_attrs("/"), tree.root.datasets.get("nwb_version")
+    version = _one(attrs.get("nwb_version") or (tree.read_value(old) if old is not None else None))
     if version is None and _one(attrs.get("neurodata_type")) != "NWBFile":
         return None
-    reading = _Reading(tree, nodes, decode=options.decode)
+    reading = _Reading(tree, Nodes(tree, handle), decode=options.decode)
     reading.read()
     return Found(f"NWB {version}" if isinstance(version, str) else "NWB", reading.layout)
 
@@ -113,7 +113,7 @@ class _Reading:
         elif times is None and start is not None:
             columns += self._regular_times(start)
         if data is not None and (data.length or times is None):
-            columns += self._data(group, data, axis)
+            columns += [_described(column, attrs) for column in self._data(group, data, axis)]
         for name, node in group.datasets.items():
             if name in ("data", "timestamps") or name in _OF_SERIES or not node.has_rows:
                 continue
@@ -248,6 +248,13 @@ class _Reading:
 def _moved(column: Column, group: str) -> Column:
     """A column of one category of an aligned table."""
     return replace(column, name=f"{group}/{column.name}", parts=(group, *column.parts))
+
+
+def _described(column: Column, of_series: Mapping[str, Any]) -> Column:
+    """The data with what the series says of itself."""
+    said = {name: _one(of_series[name]) for name in ("description", "comments") if name in of_series}
+    words = {name: text for name, text in said.items() if text and text != f"no {name}"}
+    return replace(column, attrs={**words, **column.attrs})
 
 
 def _names(value: Any) -> list[str]:

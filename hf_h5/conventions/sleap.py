@@ -128,8 +128,11 @@ def _project(tree: Tree, nodes: Nodes) -> Found | None:
             layout.add(Table(f"/{name}", named, (Part(tree.file, "", node.length, named),), rule), node.logical_bytes)
     claimed += _add_videos(layout, tree, nodes)
     add_rest(layout, tree, claimed)
-    version = tree.read_attrs("/metadata").get("format_id")
-    return Found(f"SLEAP project {version}" if version is not None else "SLEAP project", layout)
+    stated = tree.read_attrs("/metadata")
+    version = stated.get("format_id")
+    # Skeletons, and where they come from: an attribute, though it is no small one.
+    values = {f"/metadata@{name}": stated[name] for name in ("json",) if name in stated}
+    return Found(f"SLEAP project {version}" if version is not None else "SLEAP project", layout, values)
 
 
 def _columns(nodes: Nodes, node: DatasetNode) -> dict[str, Column]:

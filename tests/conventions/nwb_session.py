@@ -43,7 +43,14 @@ def _add_series(session: Any) -> None:
     session.add_acquisition(pynwb.TimeSeries(name="linked", data=np.arange(50), unit="V", timestamps=first))
     counts = RNG.integers(-99, 99, (4000, 2), dtype="i2")
     regular = pynwb.TimeSeries(
-        name="regular", data=counts, unit="V", starting_time=1.5, rate=30.0, conversion=2.0, offset=1.0
+        name="regular",
+        description="counts at a rate",
+        data=counts,
+        unit="V",
+        starting_time=1.5,
+        rate=30.0,
+        conversion=2.0,
+        offset=1.0,
     )
     session.add_acquisition(regular)
     session.add_acquisition(pynwb.TimeSeries(name="same_data", data=regular, unit="V", starting_time=0.0, rate=10.0))

@@ -160,6 +160,7 @@ def test_each_record_is_a_table_too(tmp_path: Path) -> None:
         for name in ("instances", "points", "pred_points"):
             for field, values in read(tmp_path / "labels.slp", f"/{name}").items():
                 np.testing.assert_array_equal(values, handle[name][field])
+    assert schema.metadata["/metadata@json"] == "{}"
     assert schema.metadata["/videos_json"] == ['{"filename": "a.mp4"}']
 
 
