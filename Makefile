@@ -45,6 +45,7 @@ frameworks: .venv-frameworks/.installed
 
 bench: $(INSTALLED)
 	$(PIP) -r tests/benchmarks/requirements.txt
+	$(PIP) --no-deps -r tests/benchmarks/requirements-alone.txt
 	$(BIN)/python -m pytest -c tests/benchmarks/pytest.ini tests/benchmarks $(ARGS)
 
 fuzz: $(INSTALLED)

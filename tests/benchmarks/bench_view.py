@@ -23,7 +23,7 @@ LIMIT = "limit"
 
 @dataclass(frozen=True)
 class Work:
-    """One line of the table; see ``bench_read``. ``others`` say how many times faster than those it is at least."""
+    """One line of the table; see ``bench_read``. It is skipped where one of the ``optional`` libraries is missing."""
 
     name: str
     file: str
@@ -32,6 +32,7 @@ class Work:
     at_least: float | None = None
     of_limit: tuple[float | None, float | None] = (None, None)
     limit_file: str | None = None
+    optional: tuple[str, ...] = ()
 
 
 def shuffled(
@@ -48,6 +49,8 @@ def shuffled(
 CLASS = partial(by.by_class, n_batches=4)
 SLOW_CLASS = partial(by.by_class, n_batches=1)
 
+FORMATS = {"litdata": partial(by.by_litdata, batch_size=256), "webdataset": partial(by.by_webdataset, batch_size=256)}
+
 WORKS = [
     shuffled("gzip", 3.3, 0.75, 0.9),
     Work(
@@ -56,6 +59,14 @@ WORKS = [
         {"hf_h5": partial(by.by_loader, batch_size=256), "hand-written": SLOW_CLASS},
         "hand-written",
         150,
+    ),
+    Work(
+        "shuffled epoch, gzip, against other formats",
+        "gzip, labelled",
+        {"hf_h5": partial(by.by_loader, batch_size=256), **FORMATS},
+        "litdata",
+        1,
+        optional=("litdata", "webdataset"),
     ),
     shuffled("lzf", 2.8, None, 0.8),
     shuffled("zstd", 1.3, None, 0.8),
@@ -106,6 +117,8 @@ def files(tmp_path_factory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)
 def bench_view(benchmark, files, work, report):
+    for library in work.optional:
+        pytest.importorskip(library, reason=f"{library} is not installed: make bench does that")
     contenders = {
         name: make(files[work.limit_file] if name == LIMIT and work.limit_file else files[work.file])
         for name, make in work.contenders.items()

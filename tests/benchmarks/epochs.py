@@ -78,6 +78,44 @@ def by_take(folder: Path) -> Work:
     return lambda: sum(len(read(order[rows])[0]) for rows in slices_of(len(order), 256))
 
 
+def by_litdata(file: Path, batch_size: int) -> Work:
+    """The same rows in litdata's own files, which are written first; shuffled, by its loader in this process."""
+    import litdata
+    from litdata.streaming import Cache
+
+    folder = file.parent / f"{file.stem} litdata"
+    if not folder.exists():
+        written = Cache(str(folder), chunk_bytes="64MB")
+        for number, (image, label) in enumerate(rows_of(file)):
+            written[number] = {"x": torch.from_numpy(image), "y": label}
+        written.done()
+        written.merge()
+    rows = litdata.StreamingDataset(str(folder), shuffle=True)
+    loader = litdata.StreamingDataLoader(rows, batch_size=batch_size, num_workers=0)
+    return lambda: count(loader)
+
+
+def by_webdataset(file: Path, batch_size: int) -> Work:
+    """The same rows in tar files, which are written first; shuffled with a buffer as large as the loader's window."""
+    import webdataset
+
+    folder = file.parent / f"{file.stem} webdataset"
+    if not folder.exists():
+        folder.mkdir()
+        with webdataset.ShardWriter(str(folder / "%04d.tar"), maxcount=512, verbose=0) as written:
+            for number, (image, label) in enumerate(rows_of(file)):
+                written.write({"__key__": f"{number:06}", "x.npy": image, "y.cls": label})
+    shards = sorted(map(str, folder.glob("*.tar")))
+    rows = webdataset.WebDataset(shards, shardshuffle=len(shards)).shuffle(2048).decode().to_tuple("x.npy", "y.cls")
+    loader = webdataset.WebLoader(rows.batched(batch_size), batch_size=None, num_workers=0)
+    return lambda: sum(len(images) for images, _ in loader)
+
+
+def rows_of(file: Path) -> Iterable[tuple[np.ndarray, int]]:
+    with h5py.File(file) as opened:
+        yield from zip(opened["x"][:], opened["y"][:].tolist(), strict=True)
+
+
 def cache_of(file: Path) -> datasets.Dataset:
     """Convert a file once; the files are new in each run, and so is the folder beside them."""
     cached = datasets.load_dataset("hf_h5", data_files=str(file), split="train", cache_dir=str(file.parent / "cache"))
