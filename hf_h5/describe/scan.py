@@ -182,6 +182,15 @@ class _Scan:
             raise
         except (RuntimeError, OSError, KeyError, ValueError, TypeError) as error:
             raise _damaged("the dataset's header cannot be read", file, error, path) from error
+        needed = storage.n_values * dataset.get_type().get_size()
+        if layout in ("contiguous", "compact") and 0 < storage.stored_bytes < needed:
+            # The library would fill the rest with what its memory held before.
+            raise DamagedFileError(
+                f"{storage.stored_bytes:,} bytes are stored, and {storage.n_values:,} values need {needed:,}",
+                file=file,
+                path=path,
+                hint="the file is corrupt; copy or make it anew",
+            )
         if isinstance(stored, str):
             return DatasetNode(path, name, shape, None, storage, unreadable=stored)
         if layout in ("contiguous", "chunked", "compact"):

@@ -48,3 +48,20 @@ def test_other_rows_can_be_read(file: Path) -> None:
         assert np.array_equal(table.read(slice(1, 8))["x"].ravel(), np.arange(1000, 8000) % 251)
         with pytest.raises(DamagedFileError, match="chunk"):
             table.read([0])
+
+
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+def test_a_block_that_is_too_short_for_its_type_is_damage(tmp_path: Path, door: Callable[..., Any]) -> None:
+    file = tmp_path / "short.h5"
+    with h5py.File(file, "w", libver="earliest") as out:
+        out["x"] = np.arange(40, dtype=np.int32)
+        place = out["x"].id.get_offset()
+    content = bytearray(file.read_bytes())
+    # The layout message: where the block lies, and its bytes (HDF5 file format, section IV.A.2.i).
+    at = content.find(place.to_bytes(8, "little") + (160).to_bytes(8, "little"))
+    assert at > 0
+    content[at + 8 : at + 16] = (100).to_bytes(8, "little")
+    file.write_bytes(content)
+    error = refusal(door, str(file))
+    assert isinstance(error, DamagedFileError)
+    assert "40 values need 160" in str(error)
