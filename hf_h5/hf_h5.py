@@ -20,12 +20,16 @@ import datasets
 import pyarrow as pa
 
 from .assemble.arrow import record_rows, table_features, to_arrow_table
+from .assemble.arrow_packed import pack_lists, pack_texts
 from .cache_key import cache_key
 from .describe.opening import skip_others_by_split
 from .describe.options import Options, make_options
 from .describe.schema import Table
 from .errors import H5Error, H5Warning, MissingFileError, OptionError, closest_names
 from .isolate.choose import AnyReader, make_reader, resolve
+from .read.packed import PackedTexts
+from .read.packed_rows import read_packed
+from .read.reader import TableReader
 from .read.skipping import read_past
 from .registry import make_key, parent_of_worker
 from .sharding import BatchSize, plan_batches, plan_ranges, split_range
@@ -201,12 +205,28 @@ def _expect_known(options: Mapping[str, Any], config: type[H5Config]) -> None:
 
 def _read(reader: AnyReader, start: int, stop: int, options: Options) -> dict[str, Any]:
     if options.on_bad_rows == "error":
-        return reader.read(range(start, stop))
+        packed = _read_packed(reader, start, stop)
+        return packed | reader.read(range(start, stop), [name for name in reader.schema.columns if name not in packed])
     batch, bad = read_past(reader, start, stop)
     for rows in bad:
         which = f"row {rows.start}" if len(rows) == 1 else f"rows {rows.start} to {rows.stop - 1}"
         warnings.warn(f"{which} left out: {rows.problem}", H5Warning, stacklevel=2)
     return batch
+
+
+def _read_packed(reader: AnyReader, start: int, stop: int) -> dict[str, pa.Array]:
+    """Columns of strings and lists as far as they become Arrow arrays without an object for each value.
+
+    What Arrow refuses lacks, so that it is read value by value, and the error names the row.
+    """
+    found = read_packed(reader, start, stop) if isinstance(reader, TableReader) else {}
+    arrays = {
+        name: pack_texts(packed.joined, stop - start)
+        if isinstance(packed, PackedTexts)
+        else pack_lists(packed.items, packed.offsets)
+        for name, packed in found.items()
+    }
+    return {name: array for name, array in arrays.items() if array is not None}
 
 
 def _opened(reader: AnyReader) -> AnyReader:

@@ -13,6 +13,7 @@ import pytest
 
 import hf_h5
 from hf_h5.errors import H5Warning, OptionError
+from hf_h5.registry import make_list
 from tests.exact import assert_exact
 from tests.written import digits, write_digits, write_h5
 
@@ -161,6 +162,54 @@ def test_class_labels_name_the_numbers(tmp_path: Path) -> None:
     file = write_h5(tmp_path / "a.h5", {"y": np.array([2, 0, 1])})
     loaded = load(str(file), class_labels={"y": ["cat", "dog", "owl"]})
     assert loaded.features["y"].int2str(loaded["y"][:]) == ["owl", "cat", "dog"]
+
+
+def write_variable(file: Path, n_rows: int, seed: int) -> str:
+    """Write strings and lists, some of them empty, some never written."""
+    random = np.random.default_rng(seed)
+    with h5py.File(file, "w") as handle:
+        for name, kind in [("floats", ">f4"), ("flags", "?"), ("codes", "u2")]:
+            lists = handle.create_dataset(name, (n_rows,), h5py.vlen_dtype(np.dtype(kind)), chunks=(7,))
+            for row in range(n_rows - 3):
+                lists[row] = random.integers(0, 2, random.integers(0, 5)).astype(kind)
+        words = handle.create_dataset("words", (n_rows,), h5py.string_dtype())
+        words[: n_rows - 3] = ["é" * int(random.integers(0, 4)) for _ in range(n_rows - 3)]
+        handle.create_dataset("names", data=np.array([["a", f"b{row}"] for row in range(n_rows)], object))
+    return str(file)
+
+
+@pytest.mark.parametrize("batch_size", [None, 11])
+@pytest.mark.parametrize("n_files", [1, 3])
+def test_strings_and_lists_are_those_that_the_library_reads(
+    tmp_path: Path, n_files: int, batch_size: int | None
+) -> None:
+    files = [write_variable(tmp_path / f"{number}.h5", 50, number) for number in range(n_files)]
+    ours, theirs = (
+        load(files, route=route, batch_size=batch_size, cache_dir=str(tmp_path / route)) for route in ("auto", "h5py")
+    )
+    assert ours.features == theirs.features
+    assert ours[:] == theirs[:]
+    assert any(ours["words"])
+    assert not all(ours["words"])
+
+
+def test_a_string_that_is_no_text_is_named_by_its_row(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as handle:
+        words = handle.create_dataset("words", (100,), h5py.string_dtype())
+        words[:] = [b"fine"] * 77 + [b"\xff\xfe"] + [b"fine"] * 22
+    with pytest.raises(datasets.exceptions.DatasetGenerationError) as caught:
+        load(str(tmp_path / "a.h5"), cache_dir=str(tmp_path / "cache"))
+    assert "row 77" in str(caught.value.__cause__)
+    as_bytes = datasets.Features({"words": datasets.Value("binary")})
+    assert load(str(tmp_path / "a.h5"), features=as_bytes)["words"][77] == b"\xff\xfe"
+
+
+def test_features_cast_lists_and_strings(tmp_path: Path) -> None:
+    file = write_variable(tmp_path / "a.h5", 50, 0)
+    wanted = datasets.Features({"codes": make_list(datasets.Value("int64")), "words": datasets.Value("large_string")})
+    cast, stored = load(file, features=wanted), load(file, columns=["codes", "words"])
+    assert cast.features == wanted
+    assert cast[:] == stored[:]
 
 
 def test_the_dataset_goes_to_parquet_and_back(file: Path, tmp_path: Path) -> None:

@@ -141,8 +141,10 @@ def _struct(value: Any) -> pa.Array:
     return pa.StructArray.from_arrays([_struct(inner) for inner in value.values()], names=list(value))
 
 
-def to_column(values: NDArray[Any], column: Column, feature: Any) -> pa.Array:
+def to_column(values: NDArray[Any] | pa.Array, column: Column, feature: Any) -> pa.Array:
     """One column of a batch as an Arrow array of its feature's type.
+
+    Values that are an Arrow array already, of the type that the file's values have, are only cast.
 
     Raises
     ------
@@ -155,7 +157,10 @@ def to_column(values: NDArray[Any], column: Column, feature: Any) -> pa.Array:
         values = values.data
     if isinstance(feature, datasets.Image) and column.dtype.kind != "O" and mask is None:
         return _pictures(values, feature)
-    array = _ragged_rows(values, column) if column.is_ragged else _fixed_rows(values, column, mask)
+    if isinstance(values, pa.Array):
+        array = values
+    else:
+        array = _ragged_rows(values, column) if column.is_ragged else _fixed_rows(values, column, mask)
     if column.feature is not None:
         return _cast(array, column, feature)
     kind = datasets.features.features.get_nested_type(feature)
