@@ -29,12 +29,12 @@ class Gathered(NamedTuple):
     Attributes
     ----------
     rows
-        ``(k,)`` rows of the source, in ascending order.
+        Rows of the source, in ascending order.
     begins, counts
         ``(n,)`` window ``i`` are ``rows[begins[i] : begins[i] + counts[i]]``; what it is short of the length is filled.
     """
 
-    rows: Numbers
+    rows: Rows
     begins: Numbers
     counts: Numbers
 
@@ -105,7 +105,7 @@ class Windows:
 
         >>> windows = Windows(np.array([0]), np.array([9]), length=3, stride=1, filled=False)
         >>> gathered = windows.gather(np.array([5, 0, 1]))
-        >>> gathered.rows.tolist(), gathered.begins.tolist()
+        >>> [int(row) for row in gathered.rows], gathered.begins.tolist()
         ([0, 1, 2, 3, 5, 6, 7], [4, 0, 1])
         """
         firsts, counts = self.firsts_of(windows), self.counts_of(windows)
@@ -117,7 +117,11 @@ class Windows:
         lows, highs = begins[opens], reach[np.append(opens[1:], True)] if len(begins) else reach
         ends = np.cumsum(highs - lows)
         shifts = lows - (ends - (highs - lows))
-        rows = np.arange(ends[-1] if len(ends) else 0) + np.repeat(shifts, highs - lows)
+        rows: Rows
+        if len(lows) == 1:
+            rows = range(int(lows[0]), int(highs[0]))
+        else:
+            rows = np.arange(ends[-1] if len(ends) else 0) + np.repeat(shifts, highs - lows)
         places = np.empty_like(begins)
         places[order] = begins - shifts[np.cumsum(opens) - 1]
         return Gathered(rows, places, counts)
@@ -126,13 +130,21 @@ class Windows:
         """``(k + 1,)`` boundaries of windows that are worth reading together.
 
         A group spans some chunks and several windows' lengths, as its last windows reach into the next group's rows;
-        but it has at most ``max_windows``, or what begins in one chunk if that is more.
+        but it has at most ``max_windows``.
 
         Parameters
         ----------
         boundaries
             Those of the source's rows that share chunks.
         """
+        edges = self._chunk_groups(boundaries, max_windows)
+        parts = -(-np.diff(edges) // max_windows)
+        places, sizes = np.repeat(edges[:-1], parts), np.repeat(np.diff(edges), parts)
+        turns = np.arange(len(places)) - np.repeat(np.cumsum(parts) - parts, parts)
+        return np.append(places + turns * sizes // np.repeat(parts, parts), edges[-1:])
+
+    def _chunk_groups(self, boundaries: Numbers, max_windows: int) -> Numbers:
+        """Boundaries of windows that begin in one or more whole chunks."""
         runs, cuts = _inside(self.starts, self.sizes, boundaries)
         inside = -(-(cuts - self.starts[runs]) // self.stride)
         inner = self.bounds[runs] + np.minimum(inside, self.counts[runs])

@@ -17,6 +17,7 @@ from .cache import CacheInfo
 from .memory import BatchArrays, Memory
 from .plan import Rows, as_rows
 from .rows import RowSource
+from .window_copy import copy_windows, window_mask
 from .window_rows import Gathered, Windows
 
 __all__ = ["IS_PAD", "WindowSource", "filler", "lengthened"]
@@ -161,14 +162,13 @@ class WindowSource:
         length = self._windows.length
         wanted = self._windows.gather(windows)
         targets = {name: self._target(name, len(windows), out.get(name)) for name in names}
-        if len(wanted.rows) == len(windows) * length:
-            # Each row is in one window: they are read to where they belong.
-            steps = self._windows.firsts_of(windows)[:, np.newaxis] + np.arange(length)
-            rows = as_rows(steps.reshape(-1), len(self._source))
-            found = fetch(rows, names, {name: _joined(each) for name, each in targets.items() if _is_plain(each)})
-            return {name: self._shaped(name, values, targets[name]) for name, values in found.items()}
+        joined: Arrays = {}
+        steps = np.arange(0, len(windows) * length, length)
+        if len(wanted.rows) == len(windows) * length and (wanted.begins == steps).all():
+            # One window after the other, and all are whole: their rows go straight to where they belong.
+            joined = {name: _joined(each) for name, each in targets.items() if _is_plain(each)}
         rows = as_rows(wanted.rows, len(self._source))
-        found = fetch(rows, names, self._scratch(rows, names, {}))
+        found = fetch(rows, names, joined or self._scratch(rows, names, {}))
         return {name: self._gathered(name, values, wanted, targets[name]) for name, values in found.items()}
 
     def _target(self, name: str, n_windows: int, out: NDArray[Any] | None) -> NDArray[Any]:
@@ -177,44 +177,34 @@ class WindowSource:
         column = self._table.columns[name]
         return np.empty((n_windows, *_sizes(column)), column.dtype)
 
-    def _shaped(self, name: str, values: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:
-        """The rows of windows one after the other as windows, in the target's memory."""
-        plain = np.ma.getdata(values).reshape(target.shape)
-        if not np.may_share_memory(plain, target):
-            target[...] = plain
-        return self._masked(name, target, _mask_of(values, lambda mask: mask.reshape(target.shape)))
-
     def _gathered(self, name: str, values: NDArray[Any], wanted: Gathered, target: NDArray[Any]) -> NDArray[Any]:
-        """Put the rows of each window together, and fill in those that lie beyond the end."""
-        steps = np.arange(self._windows.length)
-        places = wanted.begins[:, np.newaxis] + np.minimum(steps, wanted.counts[:, np.newaxis] - 1)
+        """Put the rows of each window together; a window without values is masked."""
         plain = np.ma.getdata(values)
-        if target.flags.c_contiguous:
-            # mode="clip" keeps numpy from buffering its output; the places are inside.
-            np.take(plain, places, axis=0, out=target, mode="clip")
-        else:
-            target[...] = plain[places]
-        if self._pad == "zero":
-            column = self._table.columns[name]
-            target[steps >= wanted.counts[:, np.newaxis]] = filler(column)
-        return self._masked(name, target, _mask_of(values, lambda mask: mask[places]))
-
-    def _masked(self, name: str, values: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[Any]:
-        """Windows without values are masked; one of which some rows have none cannot be said."""
-        if mask is None:
-            return values
-        flags = mask.reshape(len(mask), -1)
-        if not (flags.all(axis=1) == flags.any(axis=1)).all():
+        if plain.dtype.kind == "O" or not np.may_share_memory(plain, target):
+            copy_windows(plain, wanted, target, filler(self._table.columns[name]) if self._pad == "zero" else None)
+        if not isinstance(values, np.ma.MaskedArray):
+            return target
+        mask: NDArray[np.bool_] = np.ma.getmaskarray(values).reshape(len(values), -1)
+        flags = window_mask(np.logical_or.reduce(mask, axis=1), wanted)
+        if flags is None:
             raise DataError(
                 f"column {name!r} has rows without a value, which a window cannot hold",
                 file=self._file,
                 hint="leave it out with columns=[...], or read it without window=",
             )
-        return np.ma.MaskedArray(values, mask)
+        if not flags.any():
+            return target
+        return np.ma.MaskedArray(target, np.broadcast_to(flags.reshape(-1, *(1,) * (target.ndim - 1)), target.shape))
 
     def row_groups(self) -> Numbers:
-        """``(k + 1,)`` boundaries of windows that are worth reading together: they share most of their chunks."""
-        return self._windows.groups(self._source.row_groups(), max(1, _GROUP_BYTES // self._table.row_bytes))
+        """``(k + 1,)`` boundaries of windows that are worth reading together: they share most of their chunks.
+
+        A group has at most some megabytes, or twice those of a chunk, whose windows may be many times as large as it.
+        """
+        boundaries = self._source.row_groups()
+        chunk_rows = int(np.median(np.diff(boundaries))) if len(boundaries) > 1 else 1
+        most_bytes = max(_GROUP_BYTES, 2 * chunk_rows * self._source.schema.row_bytes)
+        return self._windows.groups(boundaries, max(1, most_bytes // self._table.row_bytes))
 
     def cache_info(self) -> CacheInfo:
         """How much the cache of decoded chunks holds, and how often it helped."""
@@ -238,9 +228,10 @@ def _windowed(table: Table, windows: Windows, pad: str | None) -> Table:
         shape = (windows.length,)
         columns[IS_PAD] = Column(IS_PAD, "", "constant", Number(np.dtype(np.bool_)), shape)
     owner = np.searchsorted(table.starts, windows.starts, side="right") - 1
+    firsts = np.flatnonzero(np.diff(owner, prepend=-1))
+    counts = np.diff(np.append(windows.bounds[firsts], len(windows))).tolist()
     parts: list[Part] = [
-        replace(table.parts[part], n_rows=count)
-        for part, count in zip(owner.tolist(), windows.counts.tolist(), strict=True)
+        replace(table.parts[part], n_rows=count) for part, count in zip(owner[firsts].tolist(), counts, strict=True)
     ]
     rule = f"{table.rule}; windows of {windows.length} rows"
     return replace(table, columns=columns, parts=tuple(parts), rule=rule, splits={})
@@ -307,11 +298,3 @@ def _is_plain(target: NDArray[Any]) -> bool:
 
 def _joined(target: NDArray[Any]) -> NDArray[Any]:
     return target.reshape(-1, *target.shape[2:])
-
-
-def _mask_of(
-    values: NDArray[Any], arrange: Callable[[NDArray[np.bool_]], NDArray[np.bool_]]
-) -> NDArray[np.bool_] | None:
-    """Where rows have no value, as windows; None where all have one."""
-    mask: NDArray[np.bool_] = np.ma.getmaskarray(values)
-    return arrange(mask) if isinstance(values, np.ma.MaskedArray) and mask.any() else None
