@@ -43,6 +43,15 @@ def test_two_workers_share_one_file(file: Path, method: str) -> None:
     assert numbers(batches[:2]) != list(range(14))
 
 
+@pytest.mark.parametrize("isolate", [None, True])
+def test_a_stream_that_was_read_before_the_workers_start_is_shared_too(file: Path, isolate: bool | None) -> None:
+    shared = stream(file, isolate=isolate).with_format("torch")
+    assert int(next(iter(shared))["x"]) == 0
+    loader = torch_data.DataLoader(shared, batch_size=7, num_workers=2, multiprocessing_context=METHODS[0])
+    assert sorted(numbers(loader)) == list(range(N_ROWS))
+    assert [int(row["x"]) for row in shared] == list(range(N_ROWS))
+
+
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 3 worker processes")
 def test_more_workers_than_shards_lose_and_repeat_nothing(tmp_path: Path) -> None:
     file = write_h5(tmp_path / "a.h5", {"x": np.arange(N_ROWS)}, chunks=(50,))
