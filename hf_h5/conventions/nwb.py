@@ -104,7 +104,9 @@ class _Reading:
         start = self._nodes.find(f"{group.path}/starting_time")
         if times is None and (data is None or not (start or kind.endswith("Series"))):
             return
-        self._note_external(group, data)
+        if (data is None or not data.length) and self._is_elsewhere(group) and times is None:
+            self._claimed.add(f"{group.path}/data")
+            return
         axis = self._rows_axis(group, data, times)
         n_rows = data.shape[axis] if data is not None and data.shape and data.length else times.length if times else 0
         columns: list[Column] = []
@@ -166,11 +168,13 @@ class _Reading:
             return column
         return scaled_column(column, factors, float(offset))
 
-    def _note_external(self, group: GroupNode, data: DatasetNode | None) -> None:
+    def _is_elsewhere(self, group: GroupNode) -> bool:
+        """Whether the frames of a series lie in other files, which is noted."""
         files = self._nodes.value(f"{group.path}/external_file")
-        if files and not (data is not None and data.length):
+        if files:
             listed = ", ".join(map(str, files if isinstance(files, list) else [files]))
             self._note(group.path, f"its frames lie in other files: {listed}")
+        return bool(files)
 
     # Dynamic tables
 

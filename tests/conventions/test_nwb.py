@@ -141,8 +141,11 @@ def test_the_session_is_metadata(file: Path) -> None:
 
 
 def test_frames_in_other_files_are_noted(file: Path) -> None:
-    notes = {note.path: note.why for note in hf_h5.describe(file).notes}
+    schema = hf_h5.describe(file)
+    notes = {note.path: note.why for note in schema.notes}
     assert notes["/acquisition/film"] == "its frames lie in other files: a.avi"
+    assert "/acquisition/film" not in schema.tables
+    assert schema.metadata["/acquisition/film/external_file"] == ["a.avi"]
 
 
 def test_raw_reads_the_datasets_as_they_are(file: Path) -> None:
