@@ -37,6 +37,7 @@ from .matlab_items import (
     plain,
 )
 from .matlab_values import Letters, Turned
+from .nodes import open_object
 from .sparse import sparse_columns, sparse_matrix
 
 __all__ = ["find_matlab"]
@@ -129,7 +130,7 @@ class _Variables:
         ]
 
     def _visit(self, name: str, node: DatasetNode | GroupNode) -> None:
-        item = self.handle[node.path[1:]]
+        item = open_object(self.handle, node.path)
         kind = class_of(item.id)
         if is_object(item.id):
             what = "function" if kind == "function_handle" else "object"
@@ -221,9 +222,9 @@ class _Variables:
         except CannotReadError as error:
             self._refuse(path, str(error), "layout='raw'")
             return
-        if n_rows:
+        if columns:
             self.found.append(_Variable(n_rows, tuple(columns), n_bytes))
-        else:
+        elif not n_rows:
             self.values[path] = cells.plain
 
     def _visit_sparse(self, name: str, node: GroupNode, item: h5py.Group) -> None:
@@ -268,8 +269,8 @@ class _Variables:
             if isinstance(value, str):
                 columns[name] = constant_column(name, Text())
             elif isinstance(value, bool | int | float):
-                dtype = np.asarray(self.handle[path[1:]].dtype if not isinstance(value, bool) else np.dtype(bool))
-                columns[name] = constant_column(name, Number(np.dtype(dtype.item()).newbyteorder("=")))
+                stored = np.dtype(bool) if isinstance(value, bool) else open_object(self.handle, path).dtype
+                columns[name] = constant_column(name, Number(stored.newbyteorder("=")))
             else:
                 continue
             constants[name] = value

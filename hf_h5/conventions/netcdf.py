@@ -24,6 +24,7 @@ from ..errors import OptionError
 from .found import Found
 from .netcdf_model import Dataset, Dimension, Variable, find_dataset
 from .netcdf_values import Extended, Joined, Packing, Unpacked, find_packing, known_encoding
+from .nodes import open_object
 
 __all__ = ["find_netcdf"]
 
@@ -144,7 +145,7 @@ class _Tables:
         if variable.is_text:
             self.values[node.path] = _joined(self.tree.read_value(node), node.path, variable)
         elif packing is not None and node.logical_bytes <= self.options.limits.metadata_bytes:
-            self.values[node.path] = packing.plain(self.handle[node.path[1:]][()])
+            self.values[node.path] = packing.plain(open_object(self.handle, node.path)[()])
         else:
             layout.metadata.append(node)
 
@@ -201,7 +202,7 @@ class _Tables:
         """A column of a variable that was not written to the end of its dimensions: the rest is its fill value."""
         count = len(variable.dimensions) - 1
         own = tuple(size for size in column.row_shape[count:] if size is not None)
-        fill = np.asarray(self.handle[variable.node.path[1:]].fillvalue)
+        fill = np.asarray(open_object(self.handle, variable.node.path).fillvalue)
         derivation = Extended(column, n_rows, (*row_shape, *own), fill.item() if fill.dtype.kind in "biuf" else None)
         return replace(column, take="derived", row_shape=(*row_shape, *own), derived=derivation, fields=(), axis=0)
 

@@ -17,6 +17,7 @@ from h5py import h5a
 
 from ..describe.elements import Text
 from ..describe.tree import DatasetNode, Tree
+from .nodes import open_object
 
 __all__ = ["Dataset", "Dimension", "Variable", "find_dataset"]
 
@@ -201,7 +202,7 @@ class _Dimensions:
     def _measure(self, node: DatasetNode, axes: list[str | None]) -> None:
         if not any(axes):
             return
-        maximum = self._handle[node.path[1:]].maxshape
+        maximum = open_object(self._handle, node.path).maxshape
         for path, size, limit in zip(axes, node.shape or (), maximum, strict=True):
             if path is None:
                 continue

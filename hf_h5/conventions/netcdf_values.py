@@ -21,6 +21,7 @@ from ..errors import DataError
 from .derivations import made_rows, plain_sources
 from .netcdf_model import Variable
 from .netcdf_time import TimeUnit, read_time_unit
+from .nodes import open_object
 
 __all__ = ["Extended", "Joined", "Packing", "Unpacked", "find_packing", "known_encoding"]
 
@@ -222,7 +223,7 @@ def find_packing(variable: Variable, parent: Variable | None, handle: h5py.Group
     parent
         The variable whose bounds this one is: they have its units and calendar.
     """
-    dataset = handle[variable.node.path[1:]]
+    dataset = open_object(handle, variable.node.path)
     dtype = dataset.dtype.newbyteorder("=")
     if dtype.kind not in "iuf" or h5py.check_enum_dtype(dataset.dtype) is not None:
         return None

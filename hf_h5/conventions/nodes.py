@@ -16,10 +16,15 @@ from ..describe.layout import Layout, find_tables
 from ..describe.schema import Column, Part, Table
 from ..describe.tree import DatasetNode, GroupNode, Tree
 
-__all__ = ["Nodes", "add_rest", "is_index", "walk_groups"]
+__all__ = ["Nodes", "add_rest", "is_index", "open_object", "walk_groups"]
 
 # Tables of so few bytes are lists of names and the like: metadata.
 _SMALL_BYTES = 2048
+
+
+def open_object(handle: h5py.Group, path: str) -> Any:
+    """The dataset or group at the path of a scanned node, also where its name is no UTF-8."""
+    return handle[path.lstrip("/").encode("utf-8", "surrogateescape")]
 
 
 class Nodes:

@@ -6,6 +6,7 @@ import h5py
 
 from ..describe.options import Options
 from ..describe.tree import Tree
+from ..errors import DamagedFileError, H5Error, OptionError
 from .anndata import find_anndata
 from .cooler import find_cooler
 from .found import Convention, Found
@@ -21,6 +22,8 @@ from .tenx import find_tenx
 
 __all__ = ["find_convention"]
 
+# What the HDF5 library raises through h5py when bytes are not what they should be.
+_LIBRARY_ERRORS = (OSError, RuntimeError, KeyError)
 # Those with unmistakable markers first; netCDF's are in files of other conventions too.
 _CONVENTIONS: tuple[Convention, ...] = (
     find_matlab,
@@ -42,7 +45,22 @@ def find_convention(tree: Tree, handle: h5py.Group, options: Options) -> Found |
     if options.layout != "auto":
         return None
     for convention in _CONVENTIONS:
-        found = convention(tree, handle, options)
+        try:
+            found = convention(tree, handle, options)
+        except H5Error:
+            raise
+        except _LIBRARY_ERRORS as error:
+            raise DamagedFileError(
+                f"the file's attributes or small datasets cannot be read: {error}",
+                file=tree.file,
+                hint="the file may be corrupt; layout='raw' looks at its datasets alone",
+            ) from error
         if found is not None:
             return found
+    if options.rows is not None:
+        raise OptionError(
+            f"rows={options.rows!r}: the file names no dimensions",
+            file=tree.file,
+            hint="rows= is for netCDF, MINC and MATLAB files; axis= chooses an axis of others",
+        )
     return None

@@ -96,14 +96,15 @@ def open_dataset(handle: h5py.Group, path: str) -> h5py.Dataset:
 
     The library takes them as relative to the current folder.
     """
-    dataset = handle[path]
+    raw = path.encode("utf-8", "surrogateescape")
+    dataset = handle[raw]
     if not isinstance(dataset, h5py.Dataset) or dataset.external is None:
         return dataset
     # Closed first: the library does not open a dataset twice in two ways.
     del dataset
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
     access.set_efile_prefix(b"${ORIGIN}")
-    return h5py.Dataset(h5py.h5d.open(handle.id, path.encode("utf-8", "surrogateescape"), access))
+    return h5py.Dataset(h5py.h5d.open(handle.id, raw, access))
 
 
 def has_signature(file: str) -> bool:
@@ -160,7 +161,8 @@ def skip_others(names: list[str], place: str) -> list[str]:
     matches = [name for name in names if (starts_as_hdf5(name) if is_url(name) else has_signature(name))]
     if not matches:
         raise NotHDF5Error(f"none of {len(names)} files is HDF5", file=place, hint=_NEXT_STEP)
-    others = [name for name in names if name not in set(matches)]
+    found = set(matches)
+    others = [name for name in names if name not in found]
     if others:
         warnings.warn(f"skipped {len(others)} files of {place} that are no HDF5: {others[0]}", H5Warning, stacklevel=2)
     return matches

@@ -18,15 +18,17 @@ def plain_attrs(location: Any, handle: h5py.Group, limit_bytes: int) -> dict[str
     owner = h5py.Group(location) if isinstance(location, h5g.GroupID) else h5py.Dataset(location)
     values: dict[str, Any] = {}
     for name in owner.attrs:
-        attribute = h5a.open(location, name.encode("utf-8", "surrogateescape"))
+        # h5py hands out names that are no UTF-8 as bytes.
+        raw = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
+        shown, attribute = raw.decode("utf-8", "backslashreplace"), h5a.open(location, raw)
         size = attribute.get_space().get_simple_extent_npoints() * attribute.get_type().get_size()
         if size > limit_bytes:
-            values[name] = f"<{size:,} bytes>"
+            values[shown] = f"<{size:,} bytes>"
             continue
         try:
-            values[name] = _plain(owner.attrs[name], handle)
+            values[shown] = _plain(owner.attrs[name], handle)
         except (TypeError, OSError, RuntimeError, ValueError, KeyError) as error:
-            values[name] = f"<unreadable: {error}>"
+            values[shown] = f"<unreadable: {error}>"
     return values
 
 

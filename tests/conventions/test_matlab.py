@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -341,3 +342,25 @@ def test_real_files(realh5: Path) -> None:
     assert {name: values.dtype.name for name, values in simple.items() if name != "logical"} == {
         name: {"double": "float64", "single": "float32"}.get(name, name) for name in simple if name != "logical"
     }
+
+
+def test_names_that_are_no_utf8(path: Path) -> None:
+    write(path, x=np.arange(3.0), names=Cell((3, 1), ["a", "b", "c"]))
+    with h5py.File(path, "r+") as out:
+        out.move("x", b"caf\xe9")
+        out["names"].attrs.create(b"caf\xe9", 1)
+    assert read(path)["caf\\xe9"].tolist() == [0, 1, 2]
+
+
+def test_cells_that_hold_nothing_readable_are_noted(path: Path) -> None:
+    write(path, objects=Cell((2, 1), [Object("table"), Object("table")]), x=np.arange(3))
+    schema = hf_h5.describe(path)
+    assert [note.path for note in schema.notes] == ["/objects"]
+    assert list(schema.tables) == ["/"]
+
+
+def test_cells_that_hold_themselves_end(path: Path) -> None:
+    write(path, loop=Cell((2, 1), ["a", "b"]), x=np.arange(3))
+    with h5py.File(path, "r+") as out:
+        out["loop"][0, :] = out["loop"].ref
+    assert [note.why for note in hf_h5.describe(path).notes if note.path == "/loop"]

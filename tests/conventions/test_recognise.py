@@ -21,7 +21,7 @@ from hf_h5.describe.derived import Fetch
 from hf_h5.describe.elements import Number
 from hf_h5.describe.layout import Layout
 from hf_h5.describe.schema import Column, Part, Table
-from hf_h5.errors import DataError
+from hf_h5.errors import DamagedFileError, DataError, OptionError
 
 
 @dataclass(frozen=True)
@@ -110,3 +110,19 @@ def test_what_leads_out_of_a_dataset_is_an_error_with_its_place(file: Path) -> N
     write(file, [0, 3])
     with hf_h5.open_table(file) as table, pytest.raises(DataError, match=r"rows 0 to 3 .* has 3 .*a\.h5::/values"):
         table.read([0, 1])
+
+
+def test_rows_need_dimensions_with_names(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as out:
+        out["x"] = np.arange(3)
+    with pytest.raises(OptionError, match="names no dimensions"):
+        hf_h5.describe(tmp_path / "a.h5", rows="time")
+
+
+def test_what_the_library_cannot_read_is_damage(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(tree, handle, options) -> Found | None:
+        raise RuntimeError("bad version number")
+
+    monkeypatch.setattr(recognise, "_CONVENTIONS", (broken,))
+    with pytest.raises(DamagedFileError, match=r"bad version number.*a\.h5"):
+        hf_h5.describe(file)
