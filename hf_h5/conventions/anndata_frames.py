@@ -18,18 +18,14 @@ from numpy.typing import NDArray
 from ..describe.columns import dataset_columns, shown_name
 from ..describe.derived import Fetch
 from ..describe.elements import Label, Number
-from ..describe.opening import open_dataset
 from ..describe.schema import Column, Note
 from ..describe.tree import DatasetNode, GroupNode, Tree
-from ..describe.values import plain_value
+from .class_names import class_names
 from .derivations import LookedUp
 from .nodes import Nodes
 
 __all__ = ["Frame", "Frames", "Masked"]
 
-# A list of more names is no list of classes: the values are looked up instead.
-_MOST_CLASSES = 10_000
-_MOST_NAME_BYTES = 1 << 24
 _MASKED = ("nullable-integer", "nullable-boolean", "nullable-string-array")
 
 
@@ -124,7 +120,7 @@ class Frames:
             by_field.setdefault(column.fields[0], []).append(column)
         frame = Frame(node.length, by_field.pop(next(iter(by_field))))
         for name, columns in by_field.items():
-            names = self._class_names(self._nodes.find(f"{uns}/{name}_categories"))
+            names = class_names(self._handle, self._nodes.find(f"{uns}/{name}_categories"))
             is_code = len(columns) == 1 and isinstance(columns[0].element, Number) and columns[0].dtype.kind in "iu"
             if names is not None and is_code:
                 columns = [_labelled(columns[0], names, {})]
@@ -207,7 +203,7 @@ class Frames:
         column = found[0]
         if len(found) != 1 or column.row_shape or column.dtype.kind not in "iu":
             return [], [_note(codes.path, "its codes are no integers")]
-        names = self._class_names(categories)
+        names = class_names(self._handle, categories)
         ordered = {"ordered": True} if attrs.get("ordered") in (True, 1) else {}
         if names is not None:
             return [_labelled(column, names, ordered)], []
@@ -226,19 +222,6 @@ class Frames:
         if len(columns) != 1 or len(flags) != 1:
             return [], [_note(path, f"{kind} of records is not read")]
         return [replace(columns[0], take="derived", derived=Masked(columns[0], flags[0]))], []
-
-    def _class_names(self, node: DatasetNode | None) -> tuple[str, ...] | None:
-        """The names of categories; None where there are none, or more than classes have."""
-        if node is None or node.stored is None or node.shape is None or len(node.shape) > 1:
-            return None
-        if node.shape and node.length > _MOST_CLASSES:
-            return None
-        values = plain_value(open_dataset(self._handle, node.path[1:]), node.stored, _MOST_NAME_BYTES)
-        listed = values if isinstance(values, list) else [values]
-        if not all(isinstance(value, str | int | float) for value in listed):
-            return None
-        names = tuple(str(value) for value in listed)
-        return names if len(set(names)) == len(names) else None
 
 
 def _labelled(column: Column, names: tuple[str, ...], attrs: Mapping[str, Any]) -> Column:

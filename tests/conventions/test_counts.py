@@ -175,6 +175,20 @@ def test_pixels_bins_and_chromosomes_are_tables(tmp_path: Path) -> None:
     assert bins.features["chrom"].names == ["chr1", "chr2"]
 
 
+@pytest.mark.parametrize("n_names", [2, 10_001])
+def test_numbers_of_chromosomes_are_their_names(tmp_path: Path, n_names: int) -> None:
+    with h5py.File(tmp_path / "x.cool", "w") as out:
+        write_cooler(out, 8, 40)
+        del out.attrs["format"], out["bins/chrom"], out["chroms/name"], out["chroms/length"]
+        out.attrs["format-url"] = "https://github.com/mirnylab/cooler"
+        out["bins/chrom"] = np.arange(8, dtype="i4") % 2
+        out["chroms/name"] = np.array([f"chr{i}".encode() for i in range(n_names)])
+    with hf_h5.H5TorchView(tmp_path / "x.cool", table="bins") as view:
+        found = view.with_format(None)["chrom"][:]
+        names = view.features["chrom"].int2str(found) if n_names == 2 else found
+    assert names == ["chr0", "chr1"] * 4
+
+
 def test_each_resolution_has_its_tables_the_finest_first(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "x.mcool", "w") as out:
         for resolution in (1000, 200):
