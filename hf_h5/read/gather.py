@@ -17,7 +17,11 @@ __all__ = ["LARGE_ROW", "as_cells", "as_row_array", "copy_rows", "gather_rows", 
 Bytes = NDArray[np.uint8]
 
 LARGE_ROW = 64 << 10
-"""From here on a Python loop that copies row by row is as fast as a gather in C."""
+"""From here on a second thread is worth while: numpy lets go of the interpreter while it copies such rows."""
+
+_LOOP_ROW = 8 << 10
+"""From here on a copy of each row is quicker than a gather that passes through other memory: 256 rows of 12 KiB take
+229 µs instead of 279."""
 
 _BLOCK_BYTES = 256 << 10
 """Rows gathered at a time: the copy on the way stays in the cache (87 % of a bare `numpy.take`, else 79 %)."""
@@ -64,13 +68,12 @@ def gather_rows(
     places
         Which row of ``out`` each goes to; by default one after the other.
     """
+    if row_nbytes >= _LOOP_ROW:
+        _copy_each(mapped, addresses, row_nbytes, out, places)
+        return
     target = as_row_array(out, row_nbytes)
     if isinstance(places, slice):
         target, places = target[places], None
-    if row_nbytes >= LARGE_ROW:
-        for place, address in zip(range(len(addresses)) if places is None else places, addresses.tolist(), strict=True):
-            target[place] = mapped[address : address + row_nbytes]
-        return
     overlapping: NDArray[Any] = np.ndarray(
         (len(mapped) - row_nbytes + 1,), target.dtype, buffer=mapped.data, strides=(1,)
     )
@@ -78,6 +81,17 @@ def gather_rows(
     for start in range(0, len(addresses), step):
         part = slice(start, start + step)
         target[part if places is None else places[part]] = overlapping[addresses[part]]
+
+
+def _copy_each(mapped: Bytes, addresses: NDArray[np.int64], row_nbytes: int, out: Bytes, places: Places | None) -> None:
+    """Copy row by row; slices of memoryviews take half the time, those of arrays let go of the interpreter."""
+    source: Any = mapped if row_nbytes >= LARGE_ROW else mapped.data
+    target: Any = out if row_nbytes >= LARGE_ROW else out.data
+    first = places.start or 0 if isinstance(places, slice) else 0
+    numbers = places.tolist() if isinstance(places, np.ndarray) else range(first, first + len(addresses))
+    for place, address in zip(numbers, addresses.tolist(), strict=True):
+        at = place * row_nbytes
+        target[at : at + row_nbytes] = source[address : address + row_nbytes]
 
 
 def join_runs(begins: NDArray[np.int64], sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

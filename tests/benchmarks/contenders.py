@@ -58,9 +58,15 @@ def by_h5py(file: Path) -> Read:
     return read
 
 
-def by_h5py_objects(file: Path) -> Read:
+def by_h5py_strings(file: Path) -> Read:
     """h5py for strings, which have no memory to use again."""
     dataset = h5py.File(file)["x"].asstr()
+    return lambda rows: dataset[rows]
+
+
+def by_h5py_lists(file: Path) -> Read:
+    """h5py for lists of variable length."""
+    dataset = h5py.File(file)["x"]
     return lambda rows: dataset[rows]
 
 

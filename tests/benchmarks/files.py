@@ -63,6 +63,9 @@ def write_files(folder: Path) -> dict[str, Path]:
     write("fields", make_fields(), chunks=(1, 3, 256, 256), compression="gzip", shuffle=True)
     words = np.array([f"word {i} " * (i % 7) for i in range(N_WORDS)], object)
     write("words", words, dtype=h5py.string_dtype())
+    lists = np.empty(N_WORDS, object)
+    lists[:] = [rng.standard_normal(i % 40).astype("<f4") for i in range(N_WORDS)]
+    write("lists", lists, dtype=h5py.vlen_dtype(np.dtype("<f4")))
     files["table"] = folder / "table.h5"
     with h5py.File(files["table"], "w") as file:
         for i in range(20):

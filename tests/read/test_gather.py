@@ -20,8 +20,9 @@ def test_rows_are_gathered_from_any_byte(row_nbytes, addresses, block_bytes):
     assert out.tobytes() == b"".join(BUFFER[at : at + row_nbytes].tobytes() for at in addresses)
 
 
-@pytest.mark.parametrize("large_row", [1, 1 << 16])
-def test_rows_are_gathered_to_any_place(monkeypatch, large_row):
+@pytest.mark.parametrize(("loop_row", "large_row"), [(1 << 13, 1 << 16), (1, 1 << 16), (1, 1)])
+def test_rows_are_gathered_to_any_place(monkeypatch, loop_row, large_row):
+    monkeypatch.setattr(gather, "_LOOP_ROW", loop_row)
     monkeypatch.setattr(gather, "LARGE_ROW", large_row)
     out = np.zeros(50, np.uint8)
     gather_rows(BUFFER, np.array([7, 4000]), 10, out, np.array([3, 1]))
