@@ -233,7 +233,7 @@ def _unified(repeated: Repeated, names: list[str], *, take: Any) -> tuple[list[d
     per_member: list[dict[str, Column]] = []
     for _, _, nodes in repeated.members:
         key = tuple(
-            (name, id(node.stored), node.shape[1:] if node.shape else None)
+            (name, id(node.stored), node.axis, node.shape and (node.row_shape if take == "rows" else node.shape[1:]))
             for name, node in nodes.items()
             if name in names
         )

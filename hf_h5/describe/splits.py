@@ -90,7 +90,7 @@ def _by_group(group: GroupNode) -> FoundSplits | None:
 def _by_exact_name(group: GroupNode) -> FoundSplits | None:
     named = {name: node for name, node in group.datasets.items() if node.has_rows and name.lower() in _SPLIT_OF}
     splits = {_SPLIT_OF[name.lower()]: node for name, node in named.items()}
-    kinds = {(repr(node.stored), (node.shape or ())[1:]) for node in named.values()}
+    kinds = {(repr(node.stored), node.row_shape) for node in named.values()}
     if len(splits) < 2 or len(splits) < len(named) or len(kinds) > 1:
         return None
     groups = {split: GroupNode(group.path, split, datasets={"data": node}) for split, node in splits.items()}

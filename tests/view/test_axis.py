@@ -96,6 +96,24 @@ def test_steps_of_episodes_may_lie_along_another_axis(tmp_path: Path) -> None:
         assert view[:]["x"][:, 0].tolist() == [[100, 106], [101, 107], [200, 205]]
 
 
+def test_episodes_that_differ_in_another_axis_keep_their_own_shapes(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as handle:
+        for number, channels in enumerate([2, 3, 2]):
+            handle[f"demo_{number}/x"] = 100 * number + np.arange(channels * 4).reshape(channels, 4)
+    with hf_h5.open_table(tmp_path / "x.h5", layout="steps", axis=-1) as reader:
+        found = reader.read([3, 4, 11])["x"]
+    assert [row.tolist() for row in found] == [[3, 7], [100, 104, 108], [203, 207]]
+
+
+@pytest.mark.parametrize("names", [("train/x", "test/x"), ("x_train", "x_test"), ("train", "test")])
+def test_splits_inside_a_file_lie_along_the_axis(tmp_path: Path, names: tuple[str, str]) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as handle:
+        for name, length in zip(names, (7, 3), strict=True):
+            handle[name] = np.arange(2 * length).reshape(2, length)
+    with H5TorchView(tmp_path / "x.h5", axis=-1, split="test").with_format("numpy") as view:
+        assert next(iter(view[:].values())).tolist() == [[0, 3], [1, 4], [2, 5]]
+
+
 def test_files_are_joined_along_the_axis(tmp_path: Path) -> None:
     for number in range(2):
         with h5py.File(tmp_path / f"{number}.h5", "w") as handle:
