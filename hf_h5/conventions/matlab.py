@@ -186,8 +186,8 @@ class _Variables:
         for column in dataset_columns(moved, name, node.path, attrs=_shown(self.tree.read_attrs(node.path))):
             element = Number(np.dtype(bool)) if kind == "logical" else column.element
             source = replace(column, element=element, axis=axis)
-            if source.row_shape == row_shape and len(row_shape) < 2:
-                columns.append(source)
+            if not row_shape or (source.row_shape == row_shape and len(row_shape) < 2):
+                columns.append(replace(source, row_shape=row_shape))
             else:
                 derived = Turned(source, row_shape)
                 columns.append(replace(source, take="derived", row_shape=row_shape, derived=derived, axis=0))

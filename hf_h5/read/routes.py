@@ -95,7 +95,8 @@ class Routes:
     ) -> NDArray[Any] | Packed:
         """Read rows of a dataset in its memory form, or whole as one row; packed where lengths vary.
 
-        ``out`` is filled and returned where the values are numbers that need no decoding.
+        ``out`` is filled and returned where the values are numbers that need no decoding; its rows may lack axes of
+        size 1 that those of the dataset have, as a vector of one column.
         """
         found = self.find(file, path, column)
         if isinstance(found, VariableDataset):
@@ -107,6 +108,8 @@ class Routes:
             pool = shared_pool(self._threads)
             if column.take == "whole":
                 return found.read_rows(range(len(found)), pool=pool)[np.newaxis]
+            if out is not None and not column.row_shape:
+                out = out.reshape(len(rows), *_other_axes(found, column.axis))
             if column.axis:
                 return read_along(found, rows, column.axis, out, pool)
             return found.read_rows(rows, out=out, pool=pool)
@@ -255,6 +258,12 @@ def _are_equal(mine: NDArray[Any] | Packed, theirs: NDArray[Any]) -> bool:
         elif one.shape != two.shape or one.astype(two.dtype).tobytes() != two.tobytes():
             return False
     return True
+
+
+def _other_axes(dataset: DirectDataset, axis: int) -> tuple[int, ...]:
+    """The shape of one row that lies along an axis."""
+    shape = (len(dataset), *dataset.row_shape)
+    return (*shape[:axis], *shape[axis + 1 :])
 
 
 def _guarded(read: Callable[[], _Value], file: str, path: str) -> _Value:

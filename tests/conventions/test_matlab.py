@@ -364,3 +364,14 @@ def test_cells_that_hold_themselves_end(path: Path) -> None:
     with h5py.File(path, "r+") as out:
         out["loop"][0, :] = out["loop"].ref
     assert [note.why for note in hf_h5.describe(path).notes if note.path == "/loop"]
+
+
+@pytest.mark.parametrize("shape", [(1, 6), (6, 1), (1, 6, 1), (1, 1, 6)])
+def test_vectors_are_read_into_the_callers_memory(path: Path, shape: tuple[int, ...]) -> None:
+    write(path, x=np.arange(6, dtype="f4").reshape(shape))
+    with hf_h5.open_table(path) as reader:
+        assert reader.routes() == {"x": "direct"}
+        out = np.empty(3, "f4")
+        assert reader.read([4, 0, 0], out={"x": out})["x"] is out
+        assert out.tolist() == [4, 0, 0]
+        assert reader.read_row(5, ("x",))["x"].tolist() == [5]
