@@ -356,3 +356,28 @@ def test_the_view_says_what_its_windows_are(signal) -> None:
     view = H5TorchView(signal[0], window=(8, 4), pad="edge")
     assert "window: 8 rows every 4, pad='edge'" in repr(view)
     assert "window 8 rows every 4" in view._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "cut", [{"window": (4, 2)}, {"window": (4, 4)}, {"window": (4, 3), "pad": "edge"}, {"patch": (4, 3), "pad": "zero"}]
+)
+@pytest.mark.parametrize("how", ["plain", "strided", "transposed"])
+def test_arrays_of_the_caller_are_filled_whatever_their_strides(tmp_path: Path, cut, how: str) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as handle:
+        handle.create_dataset("x", data=np.arange(600, dtype="f4").reshape(100, 6), chunks=(7, 4), compression="gzip")
+        handle["y"] = np.arange(100)
+    makers = {
+        "plain": lambda shape, dtype: np.empty(shape, dtype),
+        "strided": lambda shape, dtype: np.empty((*shape[:-1], shape[-1] * 2), dtype)[..., ::2],
+        "transposed": lambda shape, dtype: np.empty(shape[::-1], dtype).T,
+    }
+    with H5TorchView(tmp_path / "x.h5", **cut) as view:
+        source = view._source
+        rows = np.array([3, 1, 1, 0, len(source) - 1])
+        expected = source.read(rows)
+        for read in (source.read, source.read_here):
+            out = {name: makers[how](values.shape, values.dtype) for name, values in expected.items()}
+            found = read(rows, list(expected), out)
+            for name, values in expected.items():
+                np.testing.assert_array_equal(found[name], values)
+                np.testing.assert_array_equal(out[name], values)
