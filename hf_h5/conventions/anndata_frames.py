@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from ..describe.columns import dataset_columns, shown_name
 from ..describe.derived import Fetch
-from ..describe.elements import Label, Number
+from ..describe.elements import Label, Number, Text
 from ..describe.schema import Column, Note
 from ..describe.tree import DatasetNode, GroupNode, Tree
 from .class_names import class_names
 from .derivations import LookedUp
 from .nodes import Nodes
 
-__all__ = ["Frame", "Frames", "Masked"]
+__all__ = ["Frame", "Frames", "Masked", "Texts"]
 
 _MASKED = ("nullable-integer", "nullable-boolean", "nullable-string-array")
 
@@ -49,6 +49,27 @@ class Masked:
         return "values with a mask"
 
 
+@dataclass(frozen=True)
+class Texts:
+    """Numbers as texts: AnnData's names of rows are strings, whatever is stored."""
+
+    values: Column
+
+    @property
+    def sources(self) -> tuple[Column, ...]:
+        """The numbers."""
+        return (self.values,)
+
+    def make(self, rows: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
+        """``(n,)`` strings."""
+        found = np.empty(len(rows), object)
+        found[:] = list(map(str, fetch.rows(self.values, rows).tolist()))
+        return found
+
+    def __str__(self) -> str:
+        return f"{self.values.dtype} as text"
+
+
 @dataclass
 class Frame:
     """A data frame: the names of its rows, and its columns by the names that it gives them."""
@@ -66,7 +87,7 @@ class Frame:
         name
             What the frame is called: a column whose name is ``reserved``, or the index's, stands below it.
         """
-        found = [replace(column, name=index, parts=(index,)) for column in self.index]
+        found = [replace(_as_text(column), name=index, parts=(index,)) for column in self.index]
         for key, columns in self.columns.items():
             is_taken = key == index or key.split("/")[0] in reserved
             found += _renamed(columns, (name, shown_name(key)) if is_taken else (shown_name(key),))
@@ -79,6 +100,12 @@ class Frame:
             for key, columns in self.columns.items()
             for each in _renamed(columns, (*prefix.split("/"), shown_name(key)))
         ]
+
+
+def _as_text(column: Column) -> Column:
+    if not isinstance(column.element, Number) or column.row_shape or column.derived is not None:
+        return column
+    return replace(column, take="derived", element=Text(), fields=(), derived=Texts(column))
 
 
 def _renamed(columns: list[Column], parts: tuple[str, ...]) -> list[Column]:

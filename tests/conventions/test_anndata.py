@@ -134,6 +134,18 @@ def test_strings_without_a_value_are_none(tmp_path: Path) -> None:
         assert view["s"][:] == ["a", None, "c"]
 
 
+def test_names_of_rows_are_texts_also_where_numbers_are_stored(tmp_path: Path) -> None:
+    file = write(anndata.AnnData(np.zeros((3, 2), "f4")), tmp_path / "x.h5ad")
+    with h5py.File(file, "r+") as handle:
+        index = handle["obs"].attrs["_index"]
+        del handle["obs"][index]
+        handle["obs"][index] = np.array([7, 8, 9])
+        handle["obs"][index].attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+    expect_same_as_anndata(file, tmp_path)
+    with hf_h5.open_table(file) as table:
+        assert table.read([2, 0])["obs_names"].tolist() == ["9", "7"]
+
+
 def test_very_many_categories_are_their_values(tmp_path: Path) -> None:
     n_names = 10_001
     codes = np.arange(n_names) - 1
