@@ -107,9 +107,9 @@ def _check_values(given: Mapping[str, Any]) -> None:
         elif name in given and given[name] not in choices:
             listed = ", ".join(map(repr, choices))
             raise OptionError(f"{name}={given[name]!r} is not one of {listed}")
-    for name, value in _NOT_YET.items():
-        if given.get(name) == value:
-            raise OptionError(f"{name}={value!r} is not supported yet", hint=f"leave {name}= out")
+    for name, planned in _NOT_YET.items():
+        if given.get(name) == planned:
+            raise OptionError(f"{name}={planned!r} is not supported yet", hint=f"leave {name}= out")
     for name in ("threads", "batch_size"):
         value = given.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):

@@ -59,9 +59,10 @@ class PatchGrid:
         shape, stride = np.array(self.shape), np.array(self.stride)
         left = self.volumes - shape
         if not self.filled:
-            return np.maximum(left // stride + 1, 0)
-        covering = -(-np.maximum(left, 0) // stride) + 1
-        return np.minimum(covering, -(-self.volumes // stride))
+            counts: Numbers = np.maximum(left // stride + 1, 0)
+        else:
+            counts = np.minimum(-(-np.maximum(left, 0) // stride) + 1, -(-self.volumes // stride))
+        return counts
 
     @cached_property
     def bounds(self) -> Numbers:
