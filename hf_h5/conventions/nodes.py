@@ -13,6 +13,7 @@ from h5py import h5o
 from ..describe.columns import dataset_columns
 from ..describe.elements import Number
 from ..describe.layout import Layout, find_tables
+from ..describe.opening import open_dataset
 from ..describe.schema import Column, Part, Table
 from ..describe.tree import DatasetNode, GroupNode, Tree
 
@@ -64,6 +65,13 @@ class Nodes:
         """The value of a small dataset as plain Python; None if there is none."""
         node = self.find(path)
         return None if node is None else self._tree.read_value(node)
+
+    def last_number(self, node: DatasetNode) -> int:
+        """The last value of an index, 0 if there is none: how many rows it counts on."""
+        try:
+            return int(open_dataset(self._handle, node.path[1:])[-1]) if node.length else 0
+        except (OSError, RuntimeError, KeyError, ValueError):
+            return 0  # whoever reads the column hears of it, with its place
 
     @cached_property
     def _by_address(self) -> dict[Any, DatasetNode]:

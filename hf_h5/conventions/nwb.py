@@ -73,7 +73,8 @@ class _Reading:
                 self._add_dynamic_table(group, attrs)
             else:
                 self._add_series(group, attrs)
-        self.layout.tables.sort(key=lambda table: -self.layout.sizes[table.name])
+        # What lies in /general describes how the rest was recorded.
+        self.layout.tables.sort(key=lambda table: (table.name.startswith("/general/"), -self.layout.sizes[table.name]))
         schemas = [path for path in _OWN_SCHEMA if self._has(path)]
         self.layout.notes += [Note(path, "the format's own schema, no data", "layout='raw'") for path in schemas]
         add_rest(self.layout, self._tree, {*self._claimed, *schemas})
@@ -232,6 +233,10 @@ class _Reading:
         ends = [column for index in indices for column in self._nodes.columns(index, index.name)]
         if len(ends) != len(indices) or not all(map(is_index, ends)):
             return self._left_out(node, "an index that holds no row numbers")
+        for index, target in zip(indices, [node, *indices], strict=False):
+            last = self._nodes.last_number(index)
+            if last > target.length:
+                return self._left_out(node, f"its index ends at row {last:,}, and there are {target.length:,}")
         self._claimed |= {index.path for index in indices}
         values = [self._named(column) for column in self._columns(node, name)]
         return [lists_column(column.name, column, *ends) for column in values] if ends else values
