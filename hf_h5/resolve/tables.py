@@ -43,6 +43,7 @@ from .apply import (
     with_named_splits,
 )
 from .merge import join_columns, join_rows, one_sample_table
+from .saved import Saved, find_place, load_tables, save_tables
 
 __all__ = ["Resolved", "describe_handle", "resolve_splits", "resolve_tables"]
 
@@ -114,6 +115,27 @@ def resolve_tables(files: Any, options: Options) -> Resolved:
     H5Error
         If a file cannot be read, or the files do not form one table.
     """
+    if isinstance(files, h5py.Group):
+        return _looked_up(files, options)
+    names = expand_files(files)
+    place = find_place(names, options)
+    if place is None:
+        return _looked_up(names, options)
+    kept = load_tables(place)
+    if kept is not None:
+        with open_hdf5(names[0]) as handle:
+            return Resolved(kept.splits, kept.inside, describe_handle(handle, names[0], _samples(options, handle))[0])
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always")
+        resolved = _looked_up(names, options)
+    for each in noted:
+        warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    save_tables(place, Saved(resolved.splits, resolved.inside, tuple(str(each.message) for each in noted)))
+    return resolved
+
+
+def _looked_up(files: list[str] | h5py.Group, options: Options) -> Resolved:
+    """What a look at each of the files says."""
     tables: list[Table] = []
     first: Schema | None = None
     for schema, table in _file_tables(files, options):
@@ -179,14 +201,13 @@ def _merged(tables: Sequence[Table], options: Options) -> Table:
     return join_rows(tables)
 
 
-def _file_tables(files: Any, options: Options) -> Iterator[tuple[Schema, Table]]:
+def _file_tables(files: list[str] | h5py.Group, options: Options) -> Iterator[tuple[Schema, Table]]:
     if isinstance(files, h5py.Group):
         schema, _ = describe_handle(files, files.file.filename, options)
         yield schema, _chosen_table(files, schema, options)
         return
-    names = expand_files(files)
-    several = len(names) > 1
-    for name in names:
+    several = len(files) > 1
+    for name in files:
         try:
             with open_hdf5(name) as handle:
                 chosen = _samples(options, handle) if several else options
