@@ -44,7 +44,12 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(params=[http_files, noted_files], ids=["http", "fsspec"])
+def by_http(files: dict[str, bytes]) -> AbstractContextManager[tuple[str, Asked]]:
+    pytest.importorskip("aiohttp", reason="fsspec reads http with it")
+    return http_files(files)
+
+
+@pytest.fixture(params=[by_http, noted_files], ids=["http", "fsspec"])
 def served(request: pytest.FixtureRequest, file: Path) -> Iterator[tuple[str, Asked]]:
     serve: Serve = request.param
     with serve({"a.h5": file.read_bytes()}) as (url, asked):
