@@ -158,11 +158,12 @@ class Frames:
         attrs = self._tree.read_attrs(node.path)
         index_name = str(attrs.get("_index", "_index"))
         index, notes = self._column(node, index_name)
-        n_rows = _length(self._first_dataset(node, index_name))
+        names = [name for name in self._order(node, attrs) if name != index_name]
+        # Without an index the columns say how many rows there are.
+        lengths = (_length(self._first_dataset(node, name)) for name in ([index_name] if index else names))
+        n_rows = next(filter(None, lengths), 0)
         frame = Frame(n_rows, index, notes=notes)
-        for name in self._order(node, attrs):
-            if name == index_name:
-                continue
+        for name in names:
             columns, notes = self._column(node, name)
             frame.notes += notes
             length = _length(self._first_dataset(node, name))

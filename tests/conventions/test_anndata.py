@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import hf_h5
 from hf_h5.errors import H5Warning, MismatchError
@@ -91,6 +93,62 @@ def test_all_columns_are_those_that_anndata_reads(tmp_path: Path, X: str | None,
     if X is not None:
         adata.raw = adata.copy()
     expect_same_as_anndata(write(adata, tmp_path / "x.h5ad", compression=compression), tmp_path)
+
+
+VALUES = {
+    "numbers": st.sampled_from(["i1", "u2", "i4", "i8", "u8", "f2", "f4", "f8", "?"]).flatmap(
+        lambda dtype: st.lists(st.integers(0, 100), min_size=5, max_size=5).map(lambda each: np.array(each, dtype))
+    ),
+    "texts": st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=5, max_size=5).map(
+        lambda each: np.array(each, object)
+    ),
+    "classes": st.lists(st.sampled_from(["a", "ü", "", "1", None]), min_size=5, max_size=5).map(pd.Categorical),
+    "masked": st.lists(st.sampled_from([None, 0, 1, 7]), min_size=5, max_size=5).map(
+        lambda each: pd.array(each, "Int64")
+    ),
+    "flags": st.lists(st.sampled_from([None, True, False]), min_size=5, max_size=5).map(
+        lambda each: pd.array(each, "boolean")
+    ),
+}
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(columns=st.fixed_dictionaries(VALUES), rows=st.permutations(range(5)), density=st.sampled_from([0.0, 0.4, 1.0]))
+def test_any_frame_and_matrix_come_back_in_any_order(tmp_path: Path, columns, rows, density) -> None:
+    counts = scipy.sparse.random(5, 7, density, "csr", "f4", rng=np.random.default_rng(0))
+    adata = anndata.AnnData(counts, obs=pd.DataFrame(columns, index=[f"c{i}" for i in range(5)]))
+    file = write(adata, tmp_path / "x.h5ad")
+    expected = read_with_anndata(file)
+    with hf_h5.open_table(file, dense=True) as table:
+        found = table.read(rows)
+    np.testing.assert_array_equal(found["X"], expected.X.toarray()[rows])
+    for name in columns:
+        values = expected.obs[name].iloc[rows]
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            assert found[name].tolist() == values.cat.codes.tolist()
+        else:
+            assert found[name].tolist() == [None if value is pd.NA else value for value in values.tolist()]
+
+
+def test_tables_without_rows_or_variables_have_their_columns(tmp_path: Path) -> None:
+    for number, shape in enumerate(((0, 3), (3, 0))):
+        adata = anndata.AnnData(scipy.sparse.csr_matrix(shape, dtype="f4"))
+        file = write(adata, tmp_path / f"{number}.h5ad")
+        for dense in (True, False):
+            loaded = hf_h5.load_dataset(file, split="train", dense=dense, cache_dir=str(tmp_path))
+            assert len(loaded) == shape[0]
+            assert loaded.column_names == ["obs_names", "X"] if dense else ["obs_names", "X/indices", "X/values"]
+            with hf_h5.H5TorchView(file, dense=dense).with_format(None) as view:
+                assert view[:] == loaded[:]
+
+
+def test_a_frame_without_its_index_has_its_columns(tmp_path: Path) -> None:
+    file = write(make_adata(), tmp_path / "x.h5ad")
+    with h5py.File(file, "r+") as handle:
+        del handle["obs"][handle["obs"].attrs["_index"]]
+    table = hf_h5.describe(file).tables["/obs"]
+    assert table.num_rows == 30
+    assert {"n_genes", "X/values"} < set(table.columns)
 
 
 @pytest.mark.parametrize("name", ["pbmc68k_reduced", "anndata_0_7_8"])
