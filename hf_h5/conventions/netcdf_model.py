@@ -137,7 +137,8 @@ def _paths(node: DatasetNode, attrs: Mapping[str, Any]) -> list[str | None]:
     rank = len(node.shape or ())
     if not isinstance(listed, list) or len(listed) != rank:
         return [None] * rank
-    return [each[0] if isinstance(each, list) and each else None for each in listed]
+    firsts = [each[0] if isinstance(each, list) and each else None for each in listed]
+    return [each if isinstance(each, str) else None for each in firsts]
 
 
 class _Dimensions:

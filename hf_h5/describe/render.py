@@ -33,7 +33,7 @@ __all__ = ["render_dict", "render_html", "render_text"]
 _COLUMNS, _OTHER_COLUMNS, _TABLES, _LINES = 40, 8, 10, 12
 _HEADINGS = ("column", "feature", "stored as", "layout", "ratio", "in file", "in Arrow", "read")
 _RIGHT = frozenset({4, 5, 6})
-_DESCRIBING = ("units", "unit", "description", "long_name", "standard_name", "title")
+_DESCRIBING = ("units", "unit", "description", "long_name", "standard_name", "title", "dimensions")
 
 
 def render_text(schema: Schema) -> str:

@@ -5,6 +5,7 @@ Pure; no I/O.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -14,10 +15,12 @@ from ..describe.columns import constant_column
 from ..describe.elements import Text, feature_text
 from ..describe.schema import Column, Part, Table
 from ..describe.unify import CannotUnifyError, unify_columns
-from ..errors import MismatchError
+from ..errors import H5Warning, MismatchError
 
 __all__ = ["join_columns", "join_rows", "one_sample_table"]
 
+# Attributes that say what stored numbers mean.
+_ENCODING = ("units", "scale_factor", "add_offset", "_Unsigned")
 _HINT = "pass columns=[...] or features=... to choose; hf-h5 describe shows both files"
 
 
@@ -37,12 +40,31 @@ def join_rows(tables: Sequence[Table]) -> Table:
     columns: dict[str, Column] = {}
     for name in first.columns:
         columns[name] = _unified([table.columns[name] for table in tables], tables)
+    _warn_encodings(tables)
     shared: dict[int, Mapping[str, Column]] = {}
     parts: list[Part] = []
     for table in tables:
         parts += _renumbered(table, len(parts))
     ordered = tuple(_reordered(part, columns, shared) for part in parts)
     return Table(first.name, columns, ordered, f"{first.rule}; {len(tables)} files")
+
+
+def _warn_encodings(tables: Sequence[Table]) -> None:
+    """Say which numbers mean something else in another file: they are joined as they are stored."""
+    first = tables[0]
+    for name, column in first.columns.items():
+        for table in tables[1:] if column.derived is None else ():
+            other = table.columns[name].attrs
+            differs = [each for each in _ENCODING if column.attrs.get(each) != other.get(each)]
+            if differs:
+                facts = f"{differs[0]} {column.attrs.get(differs[0])!r} in {_file(first)}, {other.get(differs[0])!r}"
+                warnings.warn(
+                    f"column {name!r} is joined as stored, and its numbers differ in meaning: {facts} in "
+                    f"{_file(table)}; decode=True gives what netCDF files mean",
+                    H5Warning,
+                    stacklevel=2,
+                )
+                break
 
 
 def _renumbered(table: Table, before: int) -> tuple[Part, ...]:

@@ -408,3 +408,16 @@ def assert_equal(found: dict[str, Any], expected: Any, rule: str, decode: bool) 
             continue  # integers of 64 bits keep their fill values
         floats = np.ma.MaskedArray(values.astype(np.float64)).filled(np.nan)
         np.testing.assert_allclose(floats, moved.astype(np.float64), rtol=1e-6)
+
+
+def test_files_that_count_in_other_units_are_joined_with_a_warning(tmp_path: Path) -> None:
+    files = [tmp_path / f"{month}.nc" for month in (1, 2)]
+    for month, file in enumerate(files, 1):
+        with netCDF4.Dataset(file, "w") as out:
+            out.createDimension("time", None)
+            out.createVariable("time", "i4", ("time",))[:] = [0, 1]
+            out["time"].units = f"days since 2000-0{month}-01"
+    with pytest.warns(H5Warning, match=r"'time' .* 'days since 2000-01-01' in .*decode=True"), hf_h5.open_table(files):
+        pass
+    with hf_h5.open_table(files, decode=True) as reader:
+        assert reader.read([0, 2])["time"].astype("M8[D]").astype(str).tolist() == ["2000-01-01", "2000-02-01"]
