@@ -23,7 +23,7 @@ from .tenx import find_tenx
 __all__ = ["find_convention"]
 
 # What the HDF5 library raises through h5py when bytes are not what they should be.
-_LIBRARY_ERRORS = (OSError, RuntimeError, KeyError)
+_LIBRARY_ERRORS = (OSError, RuntimeError, KeyError, ValueError)
 # Those with unmistakable markers first; netCDF's are in files of other conventions too.
 _CONVENTIONS: tuple[Convention, ...] = (
     find_matlab,

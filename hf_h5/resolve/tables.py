@@ -297,7 +297,9 @@ def _pick(schema: Schema, options: Options) -> Table:
         if options.columns is not None and schema.table is not None:
             return _table_with(schema, options.columns)
         if schema.table is None:
-            unread = "".join(f"; {note.path}: {note.why}" for note in schema.notes[:5])
+            unread = "".join(
+                f"; {note.path}: {note.why}{f' ({note.option})' if note.option else ''}" for note in schema.notes[:5]
+            )
             raise LayoutError(
                 f"the file holds no rows{unread}",
                 file=schema.file,

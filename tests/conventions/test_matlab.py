@@ -254,7 +254,7 @@ def test_objects_are_refused_by_name_and_the_rest_loads(path: Path) -> None:
     write(path, when=Object("datetime"), frame=Object("table"), x=np.arange(3))
     with pytest.warns(H5Warning, match="a MATLAB object of class 'table'"), hf_h5.open_table(path) as reader:
         assert reader.read(slice(None))["x"].tolist() == [0, 1, 2]
-    with pytest.raises(LayoutError, match="a MATLAB object of class 'string'"):
+    with pytest.raises(LayoutError, match=r"a MATLAB object of class 'string' \(in MATLAB, save it as a struct"):
         hf_h5.open_table(write(path.with_name("b.mat"), text=Object("string")))
 
 
@@ -375,3 +375,26 @@ def test_vectors_are_read_into_the_callers_memory(path: Path, shape: tuple[int, 
         assert reader.read([4, 0, 0], out={"x": out})["x"] is out
         assert out.tolist() == [4, 0, 0]
         assert reader.read_row(5, ("x",))["x"].tolist() == [5]
+
+
+_TEXTS = st.text(st.characters(codec="utf-16-le", exclude_characters="\0"), max_size=6)
+_NUMBERS = st.floats(width=64, allow_nan=False)
+_VECTORS = arrays.arrays("f8", st.integers(2, 4), elements=_NUMBERS)
+
+
+@given(items=st.lists(_TEXTS, min_size=2, max_size=6))
+@settings(max_examples=25)
+def test_any_texts_in_cells(tmp_path_factory: pytest.TempPathFactory, items: list[str]) -> None:
+    file = write(tmp_path_factory.mktemp("any") / "a.mat", x=Cell((len(items), 1), items))
+    assert read(file)["x"].tolist() == items
+
+
+@given(items=st.lists(_NUMBERS | _VECTORS | st.just(np.empty((0, 0))), min_size=2, max_size=6))
+@settings(max_examples=25)
+def test_any_vectors_in_cells(tmp_path_factory: pytest.TempPathFactory, items: list[Any]) -> None:
+    file = write(tmp_path_factory.mktemp("any") / "a.mat", x=Cell((1, len(items)), items))
+    found = read(file)["x"]
+    if found.dtype.kind == "O":
+        assert [each.tolist() for each in found] == [np.asarray(each).reshape(-1).tolist() for each in items]
+    else:
+        assert found.tolist() == [None if np.size(each) == 0 else each for each in items]
