@@ -16,7 +16,7 @@ from ..describe.schema import Column, Part, Table
 from ..describe.tree import DatasetNode, GroupNode
 from .derivations import LookedUp
 from .pandas_store import PICKLED, REWRITE, Store, free_name, is_pickled, listed
-from .pandas_values import dtype_element, label_text, meant_column
+from .pandas_values import dtype_element, label_parts, label_text, meant_column
 
 __all__ = ["missing_text", "read_fixed", "with_own_names"]
 
@@ -97,7 +97,7 @@ def _block_columns(
         element = dtype_element(store.text(node, "value_type"))
         for label in items or ():
             name = label_text(label)
-            empty = replace(constant_column(name, element), take="missing", parts=_parts(label))
+            empty = replace(constant_column(name, element), take="missing", parts=label_parts(label))
             yield label, _Found(empty, int(shape[-1]))
         return
     if node.stored is None or not node.shape or len(node.shape) > 2:
@@ -115,12 +115,8 @@ def _block_columns(
         half = base.name.removeprefix(node.name)
         block = replace(base, axis=1, row_shape=(width,)) if is_turned else base
         for position, label in enumerate(items):
-            named = replace(block, name=label_text(label) + half, parts=_parts(label) + tuple(half.split("/")[1:]))
+            named = replace(block, name=label_text(label) + half, parts=label_parts(label) + tuple(half.split("/")[1:]))
             yield label, _Found(meant_column(named, meaning, None if is_flat else position), n_rows)
-
-
-def _parts(label: Any) -> tuple[str, ...]:
-    return tuple(map(label_text, label)) if isinstance(label, tuple) else (label_text(label),)
 
 
 def _series(store: Store, group: GroupNode) -> Iterator[_Found]:

@@ -10,19 +10,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..describe.elements import Label, Number
 from ..describe.schema import Column, Part, Table
 from ..describe.tree import DatasetNode, GroupNode
 from .derivations import LookedUp
 from .pandas_fixed import missing_text, with_own_names
 from .pandas_store import Store
-from .pandas_values import Meaning, label_text, meant_column
+from .pandas_values import Meaning, label_parts, label_text, meant_column
 from .pickles import Foreign
 
 __all__ = ["read_table"]
 
 # More categories than this are no classes; they come as values.
 _MAX_NAMES = 10_000
+_UNKNOWN = "integers of which the file does not say what they count: they may be points in time"
 
 
 def read_table(store: Store, group: GroupNode) -> Table | None:
@@ -58,8 +61,8 @@ class _Reading:
 
     def __init__(self, store: Store, group: GroupNode, node: DatasetNode) -> None:
         self._store, self._group, self._node = store, group, node
-        info = store.get(group, "info")
-        self._info: dict[Any, Any] = info if isinstance(info, dict) else {}
+        info = store.get(group, "info") or {}
+        self._info: dict[Any, Any] | None = info if isinstance(info, dict) else None
         levels = store.get(group, "levels")
         self._levels: list[Any] = levels if isinstance(levels, list) else []
         self._fields: dict[str, list[Column]] = {}
@@ -86,8 +89,16 @@ class _Reading:
         return []
 
     def _of_field(self, field: str, name: str) -> Any:
+        if self._info is None:
+            return Foreign("unknown")
         found = self._info.get(field)
         return found.get(name) if isinstance(found, dict) else None
+
+    def _stated(self, field: str, what: str) -> Any:
+        """What the table says of a field; pandas 0.10 called blocks by other names."""
+        value = self._store.get(self._node, f"{field}_{what}")
+        older = field.replace("values_block_", "values_")
+        return value if value is not None else self._store.get(self._node, f"{older}_{what}")
 
     def _index_columns(self, field: str) -> Iterator[Column]:
         stated = self._of_field(field, "index_name")
@@ -110,21 +121,25 @@ class _Reading:
             return
         shape = bases[0].row_shape
         width = int(shape[0] or 0) if shape else 1
-        labels = store.get(node, f"{field}_kind")
+        labels = self._stated(field, "kind")
         if not isinstance(labels, list) or len(labels) != width or any(isinstance(each, Foreign) for each in labels):
             labels = [field if not shape else f"{field}/{position}" for position in range(width)]
             store.leave_out(f"{node.path}/{field}", "the names of its columns are not understood; they are numbered")
         for base in bases:
-            half = base.name.removeprefix(f"{node.name}/{field}")
+            half, meaning = base.name.removeprefix(f"{node.name}/{field}"), self._meaning(field)
             for position, label in enumerate(labels):
-                parts = tuple(map(label_text, label)) if isinstance(label, tuple) else (label_text(label),)
-                named = replace(base, name=label_text(label) + half, parts=parts + tuple(half.split("/")[1:]))
+                named = replace(
+                    base, name=label_text(label) + half, parts=label_parts(label) + tuple(half.split("/")[1:])
+                )
                 column = self._categorical(field, named, position if shape else None)
-                yield label, column or meant_column(named, self._meaning(field), position if shape else None)
+                column = column or meant_column(named, meaning, position if shape else None)
+                is_unknown = not meaning.kind and column.dtype == np.int64
+                yield label, replace(column, note=_UNKNOWN) if is_unknown else column
 
     def _meaning(self, field: str) -> Meaning:
-        kind = self._store.text(self._node, f"{field}_dtype")
-        return self._store.meaning(self._group, kind, self._of_field(field, "tz"), self._missing(field))
+        kind = self._stated(field, "dtype")
+        stated = kind if isinstance(kind, str) else ""
+        return self._store.meaning(self._group, stated, self._of_field(field, "tz"), self._missing(field))
 
     def _missing(self, field: str) -> str | None:
         """The string that stands for a missing one: the column's own since pandas 3.1, else the table's."""

@@ -20,7 +20,7 @@ from ..errors import DataError
 from .derivations import made_rows, picked_column, plain_sources
 from .pickles import Foreign
 
-__all__ = ["Meaning", "Seconds", "dtype_element", "label_text", "meant_column"]
+__all__ = ["Meaning", "Seconds", "dtype_element", "label_parts", "label_text", "meant_column"]
 
 _TIME = re.compile(r"(datetime|timedelta)64(?:\[(s|ms|us|ns)\])?$")
 # date.fromordinal counts days from the year 1, numpy from 1970.
@@ -149,6 +149,20 @@ def _offset(minutes: int) -> str:
     return f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"
 
 
+def label_parts(label: Any) -> tuple[str, ...]:
+    """The levels of a label as texts, without empty ones at the end.
+
+    >>> label_parts(("power", "active")), label_parts(("voltage", "")), label_parts("a/b")
+    (('power', 'active'), ('voltage',), ('a/b',))
+    """
+    if not isinstance(label, tuple):
+        return (label_text(label),)
+    parts = [label_text(each) for each in label]
+    while len(parts) > 1 and not parts[-1]:
+        parts.pop()
+    return tuple(parts)
+
+
 def label_text(label: Any) -> str:
     """A label of an axis as a column's name; the labels of several levels as a path.
 
@@ -156,7 +170,7 @@ def label_text(label: Any) -> str:
     ('3', 'nose/x', '2020-01-01 00:00:00')
     """
     if isinstance(label, tuple):
-        return "/".join(map(label_text, label))
+        return "/".join(label_parts(label))
     if isinstance(label, np.datetime64) and not np.isnat(label):
         return str(label.astype("M8[us]").item())
     if isinstance(label, bytes):

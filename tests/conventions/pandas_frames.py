@@ -44,7 +44,7 @@ def free(name: str, taken: Any) -> str:
 
 
 def name_of(label: Any) -> str:
-    return "/".join(map(name_of, label)) if isinstance(label, tuple) else str(label)
+    return "/".join(map(name_of, label)).rstrip("/") if isinstance(label, tuple) else str(label)
 
 
 def plain(series: pd.Series) -> list[Any]:

@@ -58,6 +58,7 @@ FRAMES: dict[str, Any] = {
         )
     ),
     "wide": pd.DataFrame([[1, 2.0], [3, 4.0]], columns=pd.MultiIndex.from_tuples([("nose", "x"), ("nose", "y")])),
+    "uneven": pd.DataFrame([[1, 2.0]], columns=pd.MultiIndex.from_tuples([("power", "active"), ("volt", "")])),
     "series": pd.Series([1, 2, 3], name="s", index=[3, 2, 1]),
     "unnamed_series": pd.Series([1.5, 2]),
     "series_of_levels": pd.Series([1, 2], index=pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])),
@@ -178,6 +179,29 @@ def test_levels_of_labels_are_nested_features(file: Path) -> None:
     write(file, FRAMES["wide"])
     with hf_h5.H5TorchView(file, nested=True) as view:
         assert view.with_format(None)[1] == {"index": 1, "nose": {"x": 3, "y": 4.0}}
+
+
+def test_what_the_file_does_not_say_is_noted(file: Path) -> None:
+    write(file, numbers(), format="table", data_columns=["n"])
+    with h5py.File(file, "r+") as store:
+        attrs = store["frame/table"].attrs
+        del attrs["n_dtype"]
+        # pandas 0.10 called blocks so.
+        for name in ("kind", "dtype"):
+            attrs[f"values_0_{name}"] = attrs[f"values_block_0_{name}"]
+            del attrs[f"values_block_0_{name}"]
+        store["frame"].attrs["info"] = np.bytes_(b"no pickle")
+    columns = hf_h5.describe(file).tables["/frame"].columns
+    assert list(columns) == ["index", "x", "n"]
+    assert "may be points in time" in str(columns["n"].note)
+
+
+def test_a_time_zone_that_may_be_stated_is_not_left_out(file: Path) -> None:
+    write(file, numbers().set_index(days(3, tz="Asia/Tokyo")), format="table")
+    with h5py.File(file, "r+") as store:
+        store["frame"].attrs["info"] = np.bytes_(b"no pickle")
+    column = next(iter(hf_h5.describe(file).tables["/frame"].columns.values()))
+    assert (column.feature_text, column.note is None) == ("Value('timestamp[us, tz=UTC]')", False)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
