@@ -8,6 +8,7 @@ An element describes a single value; the dimensions of a row lie beside it (``Co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,9 @@ __all__ = [
     "feature_text",
     "is_array",
 ]
+
+# Of the names of classes, as many are shown as fit beside the rest of a line.
+_LISTED_CHARACTERS = 80
 
 Shape = tuple["int | None", ...]
 FeatureSpec = dict[str, Any]
@@ -181,8 +185,15 @@ def feature_text(spec: FeatureSpec) -> str:
         return f"{kind}({feature_text(spec['feature'])}" + (f", length={length})" if length >= 0 else ")")
     if kind == "ClassLabel":
         names = spec["names"]
-        listed = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
-        return f"ClassLabel(names=[{listed}])"
+        return f"ClassLabel(names=[{_listed(names)}])"
     if kind.startswith("Array"):
         return f"{kind}(shape={tuple(spec['shape'])}, dtype={spec['dtype']!r})"
     return f"{kind}()"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first five names, and of long ones fewer."""
+    shown = [repr(name) for name in names[:5]]
+    while len(shown) > 1 and sum(map(len, shown)) > _LISTED_CHARACTERS:
+        shown.pop()
+    return ", ".join(shown) + (", ..." if len(names) > len(shown) else "")
