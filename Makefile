@@ -21,7 +21,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 COMPAT := 3.6.0 4.0.0 4.8.5 5.2.0
 COMPAT_TESTS := tests/compat/smoke.py tests/test_registry_extensions.py tests/test_nested.py tests/cache tests/loading_scripts
 
-.PHONY: demo test check compat frameworks lint types format clean bench
+.PHONY: demo test check compat frameworks lint types format clean bench fuzz
 .NOTPARALLEL:
 
 demo: $(INSTALLED)
