@@ -62,12 +62,19 @@ class _Copy(NamedTuple):
     outer: tuple[Places, ...]
 
 
-def turn_box(box: Box, axis: int) -> Box:
-    """The box with its first axis moved to where the rows of a dataset lie."""
-    if not axis:
+def turn_box(box: Box, axis: int, shape: tuple[int, ...]) -> Box:
+    """A box whose first axis are rows, as one of a dataset whose rows lie along ``axis``.
+
+    Axes of size 1 that the box lacks are added: a vector may be stored as a matrix of one line.
+    """
+    others = [number for number in range(len(shape)) if number != axis]
+    spare = [number for number in others if shape[number] == 1][: len(shape) - len(box.places)]
+    order = [axis, *(number for number in others if number not in spare), *spare]
+    if order == list(range(len(box.places))):
         return box
-    places = [*box.places[1 : axis + 1], box.places[0], *box.places[axis + 1 :]]
-    return Box(tuple(places), np.moveaxis(box.out, 0, axis))
+    given = dict(zip(order, [*box.places, *[slice(0, 1)] * len(spare)], strict=True))
+    out = box.out[(..., *[np.newaxis] * len(spare))]
+    return Box(tuple(given[number] for number in range(len(shape))), out.transpose(np.argsort(order)))
 
 
 def read_along(

@@ -17,7 +17,7 @@ from ..describe.options import Options
 from ..describe.schema import Column, Part, Table
 from ..errors import ClosedError, ColumnError, DataError, RowError, closest_names
 from .assembly import Assembly, made_values
-from .boxes import Box, turn_box
+from .boxes import Box
 from .cache import CacheInfo, ChunkCache
 from .derived import KeptValues, PartFetch, can_fill, make_derived
 from .direct import DirectDataset
@@ -181,8 +181,7 @@ class TableReader:
             raise ClosedError("the reader is closed", file=self._name, hint="open the file again")
         part = self._table.parts[number]
         column = part.columns[name]
-        turned = [turn_box(box, column.axis) for box in boxes]
-        self._routes_of_this_process().fetch_boxes(part.file_of(column), part.path_of(column), column, turned)
+        self._routes_of_this_process().fetch_boxes(part.file_of(column), part.path_of(column), column, boxes)
 
     def row_groups(self) -> NDArray[np.int64]:
         """``(k + 1,)`` boundaries of the rows that share chunks of the column with the most bytes."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..describe.schema import Column
 from ..describe.urls import is_url
 from ..errors import DamagedFileError, FileChangedError, FilterError, H5Error, H5Warning, OptionError
-from .boxes import Box, read_along, read_boxes
+from .boxes import Box, read_along, read_boxes, turn_box
 from .cache import ChunkCache
 from .direct import DirectDataset
 from .fingerprint import Fingerprint
@@ -120,15 +120,18 @@ class Routes:
         return out
 
     def fetch_boxes(self, file: str, path: str, column: Column, boxes: Sequence[Box]) -> None:
-        """Fill the arrays of boxes of a dataset with values in its memory form; their places are slices."""
+        """Fill the arrays of boxes with values in their memory form; their places are slices, of rows first."""
         found = self.find(file, path, column)
         if isinstance(found, DirectDataset):
-            read_boxes(found, boxes, shared_pool(self._threads))
+            shape = found.index.shape
+            read_boxes(found, [turn_box(box, column.axis, shape) for box in boxes], shared_pool(self._threads))
             return
         self._expect_unchanged(file)
         with self._library.dataset(file, path) as dataset:
+            shape = (*dataset.shape, *(column.memory.shape if column.memory else ()))
             for box in boxes:
-                _guarded(partial(read_into_box, dataset, column, box), file, path)
+                turned = turn_box(box, column.axis, shape)
+                _guarded(partial(read_into_box, dataset, column, turned), file, path)
 
     def describe(self, file: str, path: str, column: Column) -> str:
         """``"direct"``, or why the rows come through the HDF5 library."""

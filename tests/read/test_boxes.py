@@ -117,6 +117,20 @@ def turned(table, axis: int):
     return replace(table, columns={"x": column}, parts=(part,))
 
 
+@pytest.mark.parametrize("route", ["auto", "h5py"])
+@pytest.mark.parametrize(("shape", "axis"), [((1, 20), 1), ((20, 1), 0), ((1, 20, 1), 1)])
+def test_boxes_of_a_vector_that_is_stored_as_a_matrix(tmp_path: Path, route: str, shape, axis: int) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as handle:
+        handle.create_dataset("x", data=np.arange(20.0).reshape(shape))
+    table = turned(hf_h5.describe(tmp_path / "x.h5").table, axis)
+    column = replace(table.columns["x"], row_shape=())
+    table = replace(table, columns={"x": column}, parts=(replace(table.parts[0], columns={"x": column}),))
+    with TableReader(table, make_options(route=route)) as reader:
+        out = np.empty((2, 5))
+        reader.fetch_boxes(0, "x", [Box((slice(3, 8),), out[0]), Box((slice(15, 20),), out[1])])
+        assert out.tolist() == [[3, 4, 5, 6, 7], [15, 16, 17, 18, 19]]
+
+
 def test_strings_along_another_axis_are_read(tmp_path: Path) -> None:
     words = np.array([[f"{row} {column}" for column in range(5)] for row in range(3)], object)
     with h5py.File(tmp_path / "x.h5", "w") as handle:
