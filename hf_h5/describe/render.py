@@ -103,7 +103,7 @@ def _column_lines(table: Table, sizes: Mapping[str, ColumnSizes], limit: int) ->
 def _cells(column: Column, n_rows: int, sizes: ColumnSizes, seen: set[tuple[str | None, str]]) -> Sequence[str]:
     route, reason = route_of(column)
     dataset = (column.file, column.path or column.name)
-    is_repeat = bool(column.fields) and dataset in seen
+    is_repeat = (bool(column.fields) or column.take == "derived") and dataset in seen
     seen.add(dataset)
     is_filtered = bool(column.storage and column.storage.filter_ids)
     has_data = column.take not in ("constant", "counter", "missing")

@@ -176,3 +176,65 @@ def test_single_values_beside_a_table_are_metadata(file: Path) -> None:
     schema = hf_h5.describe(file)
     assert list(schema.tables) == ["/group/readout"]
     assert schema.metadata == {"/version": 3, "/gain": [0.5]}
+
+
+SHIPPED = [
+    "bug-idx.h5",
+    "idx-std-1.x.h5",
+    "indexes_2_0.h5",
+    "indexes_2_1.h5",
+    "out_of_order_types.h5",
+    "python2.h5",
+    "python3.h5",
+    "time-table-vlarray-1_x.h5",
+    "times-nested-be.h5",
+]
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTables says that these are old
+@pytest.mark.parametrize("name", SHIPPED)
+def test_tables_of_old_versions_are_what_pytables_reads(name: str) -> None:
+    file = Path(tables.__file__).parent / "tests" / name
+    if not file.is_file():
+        pytest.skip(f"this version of tables has no {name}")
+    with tables.open_file(file) as stored:
+        expected = {node._v_pathname: node.read() for node in stored.walk_nodes("/", "Table")}
+    found = hf_h5.describe(file).tables
+    assert expected.keys() <= found.keys()
+    for path, rows in expected.items():
+        with hf_h5.open_table(file, table=path) as table:
+            columns = table.read(slice(None))
+        assert set(columns) == set(leaves(rows))
+        for column, values in leaves(rows).items():
+            assert columns[column].tolist() == values, (path, column)
+
+
+def leaves(rows: np.ndarray[Any, Any], prefix: str = "") -> dict[str, list[Any]]:
+    """Return the fields of a compound, inner ones by their path."""
+    found: dict[str, list[Any]] = {}
+    for name in rows.dtype.names or ():
+        if rows.dtype[name].names:
+            found |= leaves(rows[name], f"{prefix}{name}/")
+        else:
+            is_text = rows.dtype[name].kind == "S"
+            found[prefix + name] = [value.decode() if is_text else value for value in rows[name].tolist()]
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")  # PyTables says that these are old
+@pytest.mark.parametrize("name", ["flavored_vlarrays-format1.6.h5", "oldflavor_numeric.h5", "vlunicode_endian.h5"])
+def test_lists_of_old_versions_are_what_pytables_reads(name: str) -> None:
+    file = Path(tables.__file__).parent / "tests" / name
+    if not file.is_file():
+        pytest.skip(f"this version of tables has no {name}")
+    with tables.open_file(file) as stored:
+        expected = {node._v_name: list(map(plain, node.read())) for node in stored.walk_nodes("/", "VLArray")}
+    with hf_h5.open_table(file, columns=list(expected)) as table:
+        columns = table.read(slice(None))
+    assert {path: list(map(plain, values)) for path, values in columns.items()} == expected
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    return [item.decode() if isinstance(item, bytes) else item for item in np.asarray(value).tolist()]
