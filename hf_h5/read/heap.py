@@ -116,6 +116,13 @@ class Heap:
         steps = keys[1:] - keys[:-1]
         if np.minimum.reduce(steps, initial=1) > 0:
             return self._find_sorted(addresses, numbers, sizes, steps)
+        order = np.argsort(keys, kind="stable")
+        steps = np.diff(keys[order])
+        if np.minimum.reduce(steps, initial=1) > 0:
+            memory, found = self._find_sorted(addresses[order], numbers[order], sizes[order], steps)
+            places = np.empty_like(found)
+            places[order] = found
+            return memory, places
         keys, chosen, back = np.unique(keys, return_index=True, return_inverse=True)
         if (sizes[chosen][back] != sizes).any():
             raise _wrong_size()

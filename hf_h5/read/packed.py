@@ -84,6 +84,4 @@ Packed = PackedTexts | PackedLists
 def to_objects(packed: Packed) -> NDArray[Any]:
     """One object for each string or list, as the HDF5 library gives them."""
     values: list[Any] = packed.split()
-    out = np.empty(len(values), object)
-    out[:] = values
-    return out.reshape(packed.shape)
+    return np.fromiter(values, object, len(values)).reshape(packed.shape)

@@ -100,9 +100,7 @@ def _numbers(raw: Values, dtype: np.dtype[Any]) -> Values:
 
 def _objects(values: list[Any], shape: tuple[int, ...]) -> Values:
     """An object array of the given shape; numpy would make more dimensions of lists and arrays."""
-    out = np.empty(len(values), object)
-    out[:] = values
-    return out.reshape(shape)
+    return np.fromiter(values, object, len(values)).reshape(shape)
 
 
 def _texts(raw: Values, padding: str | None) -> Values:
