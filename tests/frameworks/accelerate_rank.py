@@ -9,7 +9,6 @@ import json
 import sys
 from typing import Any
 
-from accelerate import Accelerator
 from torch.utils.data import DataLoader
 
 import hf_h5
@@ -20,6 +19,8 @@ def rows_of(batches: Any) -> list[list[int]]:
 
 
 def main(file: str) -> None:
+    from accelerate import Accelerator  # here, as pytest imports this module to look for doctests
+
     accelerator = Accelerator(cpu=True)
     with hf_h5.H5TorchView(file) as view:
         shuffled = DataLoader(view, batch_size=8, shuffle=True, collate_fn=hf_h5.collate)
