@@ -19,6 +19,7 @@ from hf_h5.conventions.sparse import sparse_columns, sparse_matrix
 from hf_h5.describe.layout import Layout
 from hf_h5.describe.schema import Part, Table
 from hf_h5.errors import DataError
+from tests.streaming.served import http_files
 
 STORAGE = {
     "contiguous": {},
@@ -174,3 +175,13 @@ def test_a_table_knows_the_average_size_of_its_rows(tmp_path: Path) -> None:
     (dense,) = hf_h5.describe(file, dense=True).tables.values()
     assert dense.row_bytes == 400
     assert np.diff(lists.row_groups)[0] == pytest.approx(4 * 500 / 20, rel=0.05)
+
+
+@pytest.mark.parametrize("storage", ["contiguous", "chunked", "gzip"])
+def test_rows_of_a_file_behind_a_url_are_fetched_by_ranges(tmp_path: Path, storage: str) -> None:
+    pytest.importorskip("aiohttp")
+    matrix = make((400, 60), "f4", 0.5)
+    file = write(tmp_path / "x.h5", matrix, **STORAGE[storage])
+    rows = [399, 3, 250, 3]
+    with http_files({"x.h5": file.read_bytes()}) as (url, _), hf_h5.open_table(f"{url}/x.h5", dense=True) as table:
+        np.testing.assert_array_equal(table.read(rows)["X"], matrix[rows].toarray())
