@@ -70,11 +70,12 @@ def find_place(files: Sequence[str], options: Options) -> tuple[Path, str] | Non
             newest = max(newest, found.st_mtime_ns, found.st_ctime_ns)
             facts = (file, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
             digest.update(repr(facts).encode("utf-8", "surrogateescape"))
+        folder = os.getcwd()  # names may be relative
     except OSError:
         return None
     if time.time_ns() - newest < _SETTLED_NS:
         return None
-    named = "\0".join((os.getcwd(), stated, *files)).encode("utf-8", "surrogateescape")
+    named = "\0".join((folder, stated, *files)).encode("utf-8", "surrogateescape")
     return _folder() / hashlib.sha256(named).hexdigest()[:40], digest.hexdigest()
 
 

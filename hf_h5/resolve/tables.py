@@ -130,7 +130,8 @@ def resolve_tables(files: Any, options: Options) -> Resolved:
         resolved = _looked_up(names, options)
     for each in noted:
         warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
-    save_tables(place, Saved(resolved.splits, resolved.inside, tuple(str(each.message) for each in noted)))
+    warned = tuple(str(each.message) for each in noted if issubclass(each.category, H5Warning))
+    save_tables(place, Saved(resolved.splits, resolved.inside, warned))
     return resolved
 
 
