@@ -159,16 +159,17 @@ class _Tables:
         return self._find_packing(variable) if self.options.decode else None
 
     def _find_packing(self, variable: Variable) -> Packing | None:
-        return find_packing(variable, self._parent(variable), self.handle)
+        return find_packing(variable, self._parents.get(variable.node.path), self.handle)
 
-    def _parent(self, variable: Variable) -> Variable | None:
-        """The variable whose bounds this is, and whose units it shares."""
-        path, name = variable.node.path, variable.node.name
-        for each in self.dataset.variables:
-            if name in (each.attrs.get("bounds"), each.attrs.get("climatology")):
-                if path.rpartition("/")[0] == each.node.path.rpartition("/")[0]:
-                    return each
-        return None
+    @cached_property
+    def _parents(self) -> dict[str, Variable]:
+        """By the path of bounds the variable whose they are, and whose units they share."""
+        return {
+            f"{each.node.path.rpartition('/')[0]}/{each.attrs[name]}": each
+            for each in self.dataset.variables
+            for name in ("bounds", "climatology")
+            if isinstance(each.attrs.get(name), str)
+        }
 
     def _table(self, dimension: Dimension, members: Sequence[Variable]) -> Table:
         columns = {}
