@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -27,11 +28,17 @@ __all__ = ["KeptValues", "PartFetch", "can_fill", "make_derived"]
 Kept = TypeVar("Kept")
 
 
+# Of what is kept, small values (where the rows of a sparse matrix begin) and large ones (a matrix that was turned
+# round) have bounds of their own: a table may be of thousands of files.
+_SMALL_BYTES = 16 << 20
+_MAX_SMALL_BYTES, _MAX_LARGE_BYTES = 64 << 20, 4 << 30
+
+
 class KeptValues:
-    """What derivations keep as long as a reader is open; thread-safe, each value made once."""
+    """What derivations keep while a reader is open, the values used last; thread-safe, each made once at a time."""
 
     def __init__(self) -> None:
-        self._values: dict[tuple[str, str, str], Any] = {}
+        self._values: OrderedDict[tuple[str, str, str], Any] = OrderedDict()
         # Held while a value is made: others that come meanwhile need the same one.
         self._lock = threading.RLock()
 
@@ -39,9 +46,26 @@ class KeptValues:
         """Return a value, made now if it is not there."""
         with self._lock:
             if key not in self._values:
-                self._values[key] = make()
+                made = make()
+                self._values[key] = made
+                self._make_room(_n_bytes(made) <= _SMALL_BYTES)
+            self._values.move_to_end(key)
             found: Kept = self._values[key]
             return found
+
+    def _make_room(self, small: bool) -> None:
+        """Drop the values of one kind that were used longest ago, but for the newest."""
+        sizes = {key: _n_bytes(value) for key, value in self._values.items()}
+        kind = [key for key, size in sizes.items() if (size <= _SMALL_BYTES) == small]
+        total = sum(sizes[key] for key in kind)
+        for key in kind[:-1]:
+            if total > (_MAX_SMALL_BYTES if small else _MAX_LARGE_BYTES):
+                total -= sizes[key]
+                del self._values[key]
+
+
+def _n_bytes(value: Any) -> int:
+    return sum(map(_n_bytes, value)) if isinstance(value, tuple) else int(getattr(value, "nbytes", 0))
 
 
 class PartFetch:

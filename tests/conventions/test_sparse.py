@@ -19,6 +19,7 @@ from hf_h5.conventions.sparse import sparse_columns, sparse_matrix
 from hf_h5.describe.layout import Layout
 from hf_h5.describe.schema import Part, Table
 from hf_h5.errors import DataError
+from hf_h5.read.derived import KeptValues
 from tests.streaming.served import http_files
 
 STORAGE = {
@@ -165,6 +166,24 @@ def test_a_shuffled_epoch_unpacks_each_chunk_about_once(tmp_path: Path, dense: b
         rows = sum(len(batch["X" if dense else "X/values"]) for batch in loader)
         assert rows == 4000
         assert view.cache_info().misses < 1.5 * n_chunks
+
+
+def test_what_is_kept_is_bounded_and_the_newest_stays() -> None:
+    kept, made = KeptValues(), []
+
+    def find(number: int, n_bytes: int) -> Any:
+        def make() -> tuple[Any, Any]:
+            made.append(number)
+            return np.zeros(n_bytes // 2, np.uint8), np.zeros(n_bytes // 2, np.uint8)
+
+        return kept.find(("file", "", str(number)), make)
+
+    for number in range(6):
+        find(number, 16 << 20)
+    assert find(5, 16 << 20)[0].nbytes == 8 << 20
+    assert made == [0, 1, 2, 3, 4, 5]
+    find(0, 16 << 20)
+    assert made == [0, 1, 2, 3, 4, 5, 0]
 
 
 def test_a_table_knows_the_average_size_of_its_rows(tmp_path: Path) -> None:
