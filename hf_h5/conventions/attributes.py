@@ -34,6 +34,8 @@ class NodeAttributes:
             return default
         if isinstance(value, h5py.Empty):
             return ""
+        if isinstance(value, str):
+            value = value.encode("utf-8", "surrogateescape")
         if isinstance(value, bytes):
             return _text(bytes(value), may_be_pickled=_is_ascii(attribute.get_type()))
         return value.item() if isinstance(value, np.generic | np.ndarray) and np.size(value) == 1 else value

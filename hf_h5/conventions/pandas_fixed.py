@@ -17,6 +17,7 @@ from ..describe.tree import DatasetNode, GroupNode
 from .derivations import LookedUp
 from .pandas_store import PICKLED, REWRITE, Store, free_name, is_pickled, listed
 from .pandas_values import dtype_element, label_parts, label_text, meant_column
+from .pickles import is_label
 
 __all__ = ["missing_text", "read_fixed", "with_own_names"]
 
@@ -69,7 +70,7 @@ def _blocks(store: Store, group: GroupNode) -> Iterator[_Found]:
     order = {_key(label): number for number, label in enumerate(labels or ())}
     found: list[tuple[int, _Found]] = []
     count = store.get(group, "nblocks")
-    for number in range(count if isinstance(count, int) else 0):
+    for number in range(min(count, len(group.datasets)) if isinstance(count, int) else 0):
         node = group.datasets.get(f"block{number}_values")
         items = store.labels(group, f"block{number}_items")
         if node is None:
@@ -91,14 +92,12 @@ def _block_columns(
     if is_pickled(store, node):
         store.leave_out(node.path, f"{listed(items)}: {PICKLED}", REWRITE)
         return
-    shape = store.get(node, "shape")
-    if isinstance(shape, tuple) and 0 in shape:
-        # pandas stores one value in place of none, and says so.
+    if store.is_empty(node):
         element = dtype_element(store.text(node, "value_type"))
         for label in items or ():
             name = label_text(label)
             empty = replace(constant_column(name, element), take="missing", parts=label_parts(label))
-            yield label, _Found(empty, int(shape[-1]))
+            yield label, _Found(empty, 0)
         return
     if node.stored is None or not node.shape or len(node.shape) > 2:
         why = node.unreadable or f"a block of shape {node.shape} is none of a frame"
@@ -122,7 +121,7 @@ def _block_columns(
 def _series(store: Store, group: GroupNode) -> Iterator[_Found]:
     node = group.datasets.get("values")
     name = store.get(group, "name")
-    label = "values" if name is None or name == "" else name
+    label = "values" if name is None or name == "" or not is_label(name) else name
     if node is None:
         store.leave_out(group.path, "the series has no values")
         return
@@ -139,8 +138,7 @@ def _index(store: Store, group: GroupNode, key: str) -> tuple[list[Column], int 
     if node is None or variety not in ("regular", ""):
         store.leave_out(f"{group.path}/{key}", f"an index of kind {variety!r} is not known", "layout='raw'")
         return [], None
-    shape = store.get(node, "shape")
-    if isinstance(shape, tuple) and 0 in shape:
+    if store.is_empty(node):
         element = dtype_element(store.text(node, "value_type"))
         name = _index_name(store, node, "index")
         return [replace(constant_column(name, element), take="missing")], 0
@@ -154,7 +152,7 @@ def _index(store: Store, group: GroupNode, key: str) -> tuple[list[Column], int 
 
 def _index_name(store: Store, node: DatasetNode, otherwise: str) -> str:
     name = store.get(node, "name")
-    return otherwise if name is None else label_text(name)
+    return otherwise if name is None or not is_label(name) else label_text(name)
 
 
 def _index_column(store: Store, group: GroupNode, node: DatasetNode, name: str) -> Column | None:
@@ -183,7 +181,7 @@ def _levels(store: Store, group: GroupNode, key: str) -> tuple[list[Column], int
     """A column for each level of an index of several."""
     columns, n_rows = [], None
     count = store.get(group, f"{key}_nlevels")
-    for number in range(count if isinstance(count, int) else 0):
+    for number in range(min(count, len(group.datasets)) if isinstance(count, int) else 0):
         level, codes = (group.datasets.get(f"{key}_{part}{number}") for part in ("level", "label"))
         if level is None or codes is None or not codes.has_rows:
             store.leave_out(f"{group.path}/{key}_label{number}", "a level of the index is missing")
@@ -198,8 +196,7 @@ def _levels(store: Store, group: GroupNode, key: str) -> tuple[list[Column], int
 
 def _looked_up(store: Store, codes: DatasetNode, level: DatasetNode, values: Column, name: str) -> Column:
     places = store.columns(codes, name)[0]
-    shape = store.get(level, "shape")
-    n_values = 0 if isinstance(shape, tuple) and 0 in shape else level.length
+    n_values = 0 if store.is_empty(level) else level.length
     derived = LookedUp(places, values, n_values)
     return replace(places, name=name, parts=(name,), take="derived", element=values.element, derived=derived)
 

@@ -18,8 +18,8 @@ from ..describe.opening import has_filters, open_dataset
 from ..describe.schema import Column, Note
 from ..describe.tree import DatasetNode, GroupNode, Tree
 from .attributes import NodeAttributes
-from .pandas_values import Meaning, Seconds, label_text
-from .pickles import Foreign, PickleError, parse_pickle
+from .pandas_values import Meaning, Seconds, decoded_label, dtype_element, label_text
+from .pickles import Foreign, PickleError, is_label, parse_pickle
 
 __all__ = ["PICKLED", "REWRITE", "Store", "free_name", "is_pickled", "listed"]
 
@@ -111,6 +111,11 @@ class Store:
         except _UNREADABLE:
             return np.empty(0, object)
 
+    def is_empty(self, node: DatasetNode) -> bool:
+        """Whether a dataset stands for none: pandas stores one value in place of none, and says so."""
+        shape = self.get(node, "shape")
+        return isinstance(shape, tuple) and any(size == 0 for size in shape if isinstance(size, int))
+
     def labels(self, group: GroupNode, key: str) -> list[Any] | None:
         """The labels of an axis: strings, numbers, points in time, tuples of them; None if they are not understood."""
         if self.text(group, f"{key}_variety") != "multi":
@@ -118,7 +123,7 @@ class Store:
             return None if node is None else self.values(group, node)
         count = self.get(group, f"{key}_nlevels")
         columns: list[list[Any]] = []
-        for number in range(count if isinstance(count, int) else 0):
+        for number in range(min(count, len(group.datasets)) if isinstance(count, int) else 0):
             level, codes = (group.datasets.get(f"{key}_{part}{number}") for part in ("level", "label"))
             values = None if level is None else self.values(group, level)
             places = None if codes is None else self.read(codes)
@@ -131,18 +136,18 @@ class Store:
         """The values of an index as plain ones; None if they are not understood."""
         if is_pickled(self, node):
             return self._pickled_items(node)
-        shape = self.get(node, "shape")
-        if isinstance(shape, tuple) and 0 in shape:
+        if self.is_empty(node):
             return []
         found = self.read(node)
         if found is None or found.ndim != 1:
             return None
         kind = self.text(node, "kind")
-        if kind.startswith("datetime64") and found.dtype == np.int64:
-            return list(found.view("M8[ns]" if kind == "datetime64" else kind.replace("datetime64", "M8")))
+        meant = dtype_element(kind)
+        if isinstance(meant, Number) and meant.dtype.kind == "M" and found.dtype == np.int64:
+            return list(found.view(meant.dtype))
         if found.dtype.kind == "S":
             encoding = self.meaning(group, kind).encoding
-            return [value.decode(encoding, "backslashreplace") for value in found.tolist()]
+            return [decoded_label(value, encoding) for value in found.tolist()]
         items: list[Any] = found.tolist()
         return items
 
@@ -157,9 +162,9 @@ class Store:
             return None
         match value:
             case Foreign(state=(_, (int(),), _, _, list(items))) if value.name.endswith("multiarray _reconstruct"):
-                return None if any(isinstance(item, Foreign) for item in items) else items
+                return items if all(map(is_label, items)) else None
             case list(items):
-                return items
+                return items if all(map(is_label, items)) else None
         return None
 
 

@@ -18,8 +18,8 @@ from ..describe.tree import DatasetNode, GroupNode
 from .derivations import LookedUp
 from .pandas_fixed import missing_text, with_own_names
 from .pandas_store import Store
-from .pandas_values import Meaning, label_parts, label_text, meant_column
-from .pickles import Foreign
+from .pandas_values import Meaning, decoded_label, label_parts, label_text, meant_column
+from .pickles import Foreign, is_label
 
 __all__ = ["read_table"]
 
@@ -64,7 +64,7 @@ class _Reading:
         info = store.get(group, "info") or {}
         self._info: dict[Any, Any] | None = info if isinstance(info, dict) else None
         levels = store.get(group, "levels")
-        self._levels: list[Any] = levels if isinstance(levels, list) else []
+        self._levels: list[Any] = levels if isinstance(levels, list) and all(map(is_label, levels)) else []
         self._fields: dict[str, list[Column]] = {}
         for column in store.columns(node, node.name):
             self._fields.setdefault(column.fields[0] if column.fields else "", []).append(column)
@@ -85,7 +85,7 @@ class _Reading:
         """The labels of the columns in their order, as far as they are understood."""
         match self._store.get(self._group, "non_index_axes"):
             case [(_, list(labels)), *_]:
-                return labels
+                return labels if all(map(is_label, labels)) else []
         return []
 
     def _of_field(self, field: str, name: str) -> Any:
@@ -102,7 +102,7 @@ class _Reading:
 
     def _index_columns(self, field: str) -> Iterator[Column]:
         stated = self._of_field(field, "index_name")
-        name = "index" if stated is None or isinstance(stated, Foreign) else label_text(stated)
+        name = "index" if stated is None or not is_label(stated) else label_text(stated)
         kind = self._store.text(self._node, f"{field}_kind")
         if kind == "integer" and isinstance(self._of_field(field, "freq"), Foreign | str):
             kind = "period"
@@ -122,7 +122,7 @@ class _Reading:
         shape = bases[0].row_shape
         width = int(shape[0] or 0) if shape else 1
         labels = self._stated(field, "kind")
-        if not isinstance(labels, list) or len(labels) != width or any(isinstance(each, Foreign) for each in labels):
+        if not isinstance(labels, list) or len(labels) != width or not all(map(is_label, labels)):
             labels = [field if not shape else f"{field}/{position}" for position in range(width)]
             store.leave_out(f"{node.path}/{field}", "the names of its columns are not understood; they are numbered")
         for base in bases:
@@ -182,7 +182,7 @@ class _Reading:
         if raw.dtype.kind != "S":
             return None
         meaning = _Reading(self._store, stored, node)._meaning(values.fields[0])
-        names = [value.decode(meaning.encoding, "backslashreplace") for value in raw.ravel().tolist()]
+        names = [decoded_label(value, meaning.encoding) for value in raw.ravel().tolist()]
         is_plain = len(set(names)) == len(names) and meaning.missing not in names
         return names if is_plain else None
 

@@ -20,7 +20,7 @@ from ..errors import DataError
 from .derivations import made_rows, picked_column, plain_sources
 from .pickles import Foreign
 
-__all__ = ["Meaning", "Seconds", "dtype_element", "label_parts", "label_text", "meant_column"]
+__all__ = ["Meaning", "Seconds", "decoded_label", "dtype_element", "label_parts", "label_text", "meant_column"]
 
 _TIME = re.compile(r"(datetime|timedelta)64(?:\[(s|ms|us|ns)\])?$")
 # date.fromordinal counts days from the year 1, numpy from 1970.
@@ -131,7 +131,10 @@ def _foreign_zone(zone: Foreign) -> str | None:
     """The zone that a pickle would make: those of the standard library, pytz and dateutil."""
     arguments = zone.arguments or ()
     match zone.name.split(" "), arguments:
-        case [["datetime", "timezone"], (Foreign(name="datetime timedelta", arguments=(days, seconds, _)), *_)]:
+        case [
+            ["datetime", "timezone"],
+            (Foreign(name="datetime timedelta", arguments=(int(days), int(seconds), _)), *_),
+        ]:
             return _offset((days * 86_400 + seconds) // 60)
         case [[_, "_UTC" | "tzutc"], _]:
             return "UTC"
@@ -147,6 +150,18 @@ def _offset(minutes: int) -> str:
         return "UTC"
     hours, rest = divmod(abs(minutes), 60)
     return f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"
+
+
+def decoded_label(raw: bytes, encoding: str) -> str:
+    """A stored label as text, with escapes for what is not as encoded.
+
+    >>> decoded_label(b"caf\\xe9", "latin-1"), decoded_label(b"caf\\xe9", "no encoding")
+    ('café', 'caf\\\\xe9')
+    """
+    try:
+        return raw.decode(encoding, "backslashreplace")
+    except (UnicodeError, LookupError, ValueError):
+        return raw.decode("utf-8", "backslashreplace")
 
 
 def label_parts(label: Any) -> tuple[str, ...]:
@@ -205,7 +220,7 @@ class FixedTexts:
             return value  # type: ignore[no-any-return]  # UTF-8 was decoded where it was read
         try:
             return value.rstrip(b"\0").decode(self.encoding)
-        except (UnicodeDecodeError, LookupError) as error:
+        except (UnicodeError, LookupError, ValueError) as error:
             raise DataError(
                 f"a string is no {self.encoding}: {value[:20]!r}", hint="layout='raw' reads the file's own datasets"
             ) from error

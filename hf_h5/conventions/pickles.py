@@ -10,9 +10,12 @@ from __future__ import annotations
 import pickletools
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
-__all__ = ["Foreign", "PickleError", "parse_pickle"]
+import numpy as np
+
+__all__ = ["Foreign", "PickleError", "is_label", "parse_pickle"]
 
 
 class PickleError(ValueError):
@@ -169,7 +172,20 @@ class _Machine:
         self.top().state = state
 
 
+def is_label(value: Any) -> bool:
+    """Whether a value is a plain name or number, or a tuple of some: what columns and levels are called.
+
+    Tuples inside of tuples may be nested so deep that to hash or write them out would end the process.
+    """
+    return all(isinstance(each, _LABELS) for each in value) if isinstance(value, tuple) else isinstance(value, _LABELS)
+
+
+_LABELS = (str, int, float, bytes, NoneType, np.generic)
+
+
 def _pairs(items: list[Any]) -> dict[Hashable, Any]:
+    if not all(map(is_label, items[::2])):
+        raise ValueError("a key is no plain value")
     return dict(zip(items[::2], items[1::2], strict=True))
 
 

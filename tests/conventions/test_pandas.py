@@ -285,3 +285,33 @@ def test_several_files_follow_each_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["pandas_store.h5", "pandas_fixed_traffic.h5"])
 def test_real_stores_are_what_pandas_reads(name: str) -> None:
     assert read_rows(REAL / name, "/df") == read_with_pandas(REAL / name, "df") == read_cached(REAL / name, "/df")
+
+
+DEEP = b"N" + b"\x85" * 60_000 + b"."
+HOSTILE: dict[str, bytes | int] = {
+    "nblocks": 1 << 60,
+    "axis0_nlevels": 1 << 60,
+    "encoding": b"no such encoding\x00",
+    "name": DEEP,
+    "levels": b"(lN" + b"\x85" * 60_000 + b"a.",
+    "non_index_axes": b"(lI1\n(lN" + b"\x85" * 60_000 + b"a\x86a.",
+    "info": b"(dN" + b"\x85" * 60_000 + b"I1\ns.",
+    "index_cols": b"(l(I0\nVindex\n" + b"t" + b"a.",
+    "values_cols": b"(lVtable\na.",
+    "data_col_nan_rep": b"cos\nsystem\n(Vexit\ntR.",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_attributes_that_attack_the_reader_leave_columns_out_at_worst(file: Path, name: str) -> None:
+    write(file, numbers(), key="kept")
+    write(file, numbers(), format="fixed" if name in ("nblocks", "axis0_nlevels", "encoding", "name") else "table")
+    value = HOSTILE[name]
+    with h5py.File(file, "r+") as store:
+        for node in [store["frame"], *store["frame"].values()]:
+            if name in node.attrs or node.name == "/frame":
+                node.attrs[name] = value if isinstance(value, int) else np.bytes_(value)
+    schema = hf_h5.describe(file)
+    assert "/kept" in schema.tables
+    if "/frame" in schema.tables:
+        read_rows(file, "/frame")
