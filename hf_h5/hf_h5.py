@@ -141,7 +141,10 @@ class H5Builder(datasets.ArrowBasedBuilder):
         n_rows = len(split_generator.gen_kwargs["reader"])
         # Known before, so that the progress bar can say how much is left.
         split_generator.split_info.num_examples = n_rows
-        super()._prepare_split(split_generator, *args, **kwargs)
+        try:
+            super()._prepare_split(split_generator, *args, **kwargs)
+        finally:
+            _close(split_generator.gen_kwargs["reader"])
         n_left_out = n_rows - split_generator.split_info.num_examples
         if n_left_out:
             left_out = f"{n_left_out:,} rows of the split {split_generator.name!r} cannot be read and were left out"
@@ -239,6 +242,13 @@ def _opened(reader: AnyReader) -> AnyReader:
         opened = _OPENED.setdefault(reader, copy.copy(reader))
         weakref.finalize(reader, opened.close).atexit = False
     return opened
+
+
+def _close(reader: AnyReader) -> None:
+    """Close what a conversion opened: others may want to write to the file, and an error keeps its frames alive."""
+    opened = _OPENED.pop(reader, None)
+    if opened is not None:
+        opened.close()
 
 
 def _batch_size(options: Options, table: Table) -> BatchSize:

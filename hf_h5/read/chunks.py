@@ -202,8 +202,8 @@ class ChunkedRows:
         return [piece for piece, block in zip(pieces, blocks, strict=True) if block is None]
 
     def _read_range(self, each: ByteRange) -> memoryview:
-        """Return the bytes of a range: mapped if they are used as they are, else in this thread's buffer."""
-        mapped = None if self.index.filters else self.source.view(each.offset, each.size)
+        """Return the bytes of a range: mapped, which saves a copy, or in this thread's buffer."""
+        mapped = self.source.view(each.offset, each.size)
         if mapped is not None:
             return mapped
         content = borrow_scratch("raw", each.size).data

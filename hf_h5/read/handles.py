@@ -6,7 +6,6 @@ import mmap
 import os
 import threading
 from collections import OrderedDict
-from dataclasses import astuple
 
 from ..errors import FileChangedError, MissingFileError
 from .fingerprint import Fingerprint
@@ -98,7 +97,7 @@ def _read_at(descriptor: int, out: memoryview, offset: int) -> int:
 
 def key_of(file: str, expected: Fingerprint) -> str:
     """Return the name of a version of a file in a `HandlePool`."""
-    return f"{file}\0{astuple(expected)}"
+    return f"{file}\0{expected.size}\0{expected.mtime_ns}\0{expected.inode}\0{expected.tag}"
 
 
 class HandlePool:
