@@ -155,8 +155,8 @@ def test_an_unknown_option_comes_with_the_closest_names(file: str, door: Callabl
     assert "did you mean 'columns'" in str(error)
 
 
-def test_datasets_itself_names_an_unknown_option_of_the_builder(file: str) -> None:
-    with pytest.raises(TypeError, match="'colums'"):
+def test_the_builder_names_an_unknown_option_too(file: str) -> None:
+    with pytest.raises(OptionError, match=r"no option 'colums'\n.*did you mean 'columns'"):
         cached(file, colums=["images"])
 
 
