@@ -11,6 +11,7 @@ import numpy as np
 
 N_IMAGES, N_EMBEDDINGS, N_FIELDS, N_TABLE, N_WORDS = 4096, 51_200, 96, 200_000, 20_000
 IMAGE_ROWS, EMBEDDING_ROWS = 64, 1024
+LONGER = 5
 
 FILTERS: dict[str, dict[str, Any]] = {
     "gzip": {"compression": "gzip", "compression_opts": 4},
@@ -70,7 +71,11 @@ def write_files(folder: Path) -> dict[str, Path]:
     with h5py.File(files["table"], "w") as file:
         for i in range(20):
             file.create_dataset(f"column_{i:02}", data=rng.standard_normal(N_TABLE).astype("<f4"), chunks=(8192,))
-    np.save(folder / "x.npy", images)
-    np.save(folder / "y.npy", labels)
-    files["npy"] = folder
+    for name, n_copies in (("npy", 1), ("npy, long", LONGER)):
+        files[name] = folder / name.replace(", ", "-")
+        files[name].mkdir(exist_ok=True)
+        np.save(files[name] / "x.npy", np.tile(images, (n_copies, 1, 1, 1)))
+        np.save(files[name] / "y.npy", np.tile(labels, n_copies))
+    # Of an epoch of 16 batches the start of its threads is a part that no epoch of a training has.
+    write("contiguous, long", np.tile(images, (LONGER, 1, 1, 1)), np.tile(labels, LONGER))
     return files
