@@ -189,6 +189,14 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="class names of a column: cat,dog, or where they are: /list_classes, /y@names",
     )
     group.add_argument("--allow-external", action="append", metavar="FOLDER", help="links may lead to files in here")
+    group.add_argument("--rows", metavar="NAME", help="the dimension along which rows lie, where dimensions have names")
+    group.add_argument(
+        "--decode", action="store_true", default=None, help="apply fill values, scales, offsets and units of time"
+    )
+    group.add_argument("--dense", action="store_true", default=None, help="rows of sparse matrices as dense ones")
+    group.add_argument(
+        "--isolate", action="store_true", default=None, help="run the HDF5 library in a process of its own"
+    )
     parser.add_argument("--debug", action="store_true", help="show where an error was raised")
 
 
@@ -197,7 +205,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     given: dict[str, Any] = {}
     if arguments.columns:
         given["columns"] = [name for each in arguments.columns for name in each.split(",") if name]
-    for name in ("table", "layout", "allow_external"):
+    for name in ("table", "layout", "allow_external", "rows", "decode", "dense", "isolate"):
         if getattr(arguments, name) is not None:
             given[name] = getattr(arguments, name)
     if arguments.no_splits:

@@ -76,6 +76,7 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
 def test_options_are_those_of_the_package() -> None:
     given = ["--columns", "a,b", "--columns", "c/*", "--table", "/t", "--layout", "steps", "--no-splits"]
     given += ["--class-labels", "y=cat,dog", "--class-labels", "z=/names@attribute", "--allow-external", "data"]
+    given += ["--rows", "time", "--decode", "--dense", "--isolate"]
     arguments = cli._parser().parse_args(["describe", "x.h5", *given])
     assert cli._options(arguments) == {
         "columns": ["a", "b", "c/*"],
@@ -84,6 +85,10 @@ def test_options_are_those_of_the_package() -> None:
         "splits": False,
         "class_labels": {"y": ["cat", "dog"], "z": "/names@attribute"},
         "allow_external": ["data"],
+        "rows": "time",
+        "decode": True,
+        "dense": True,
+        "isolate": True,
     }
 
 
