@@ -57,6 +57,7 @@ class LibraryProcess:
     @property
     def generation(self) -> int:
         """Counts the processes: what was opened in one is gone with it."""
+        self._forget_after_fork()
         with self._lock:
             self._running()
             return self._generation
@@ -73,6 +74,7 @@ class LibraryProcess:
         H5Error
             What the library's side raised.
         """
+        self._forget_after_fork()
         with self._lock:
             connection = self._running()
             try:
@@ -112,18 +114,21 @@ class LibraryProcess:
 
     def close(self) -> None:
         """End the process."""
+        self._forget_after_fork()
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
-            if self._process is not None and self._pid == os.getpid():
-                _end(self._process)
+            if self._process is not None:
+                _end(self._process, self._pid)
             self._process = self._connection = None
 
-    def _running(self) -> Connection:
-        if self._pid != os.getpid():
-            # The parent's child is not this process'; its end of the connection is closed, no more.
+    def _forget_after_fork(self) -> None:
+        """Leave the parent's process to it; its lock may be held for ever by a thread that the fork left behind."""
+        if self._process is not None and self._pid != os.getpid():
             self._process = self._connection = None
             self._lock = threading.RLock()
+
+    def _running(self) -> Connection:
         if self._connection is None:
             self._start()
         if self._connection is None:
@@ -139,7 +144,7 @@ class LibraryProcess:
             )
         self._connection, self._pid = mine, os.getpid()
         self._generation += 1
-        weakref.finalize(self, _end, self._process)
+        weakref.finalize(self, _end, self._process, self._pid)
 
     def _died(self) -> DamagedFileError:
         process, self._process = self._process, None
@@ -161,8 +166,10 @@ class LibraryProcess:
         self.__init__(*state)  # type: ignore[misc]
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process where it still runs, and let the system forget it."""
+def _end(process: subprocess.Popen[bytes], owner: int) -> None:
+    """Kill the process where it still runs, and let the system forget it; nothing in a fork of its owner."""
+    if os.getpid() != owner:
+        return
     with contextlib.suppress(OSError):
         process.kill()
     with contextlib.suppress(OSError, subprocess.SubprocessError):

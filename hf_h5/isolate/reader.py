@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..describe.options import Options
 from ..describe.schema import Schema, Table
-from ..errors import ClosedError, RowError
+from ..errors import ClosedError, FileChangedError, RowError
 from ..read.cache import CacheInfo
 from ..read.plan import as_rows
 from ..resolve.tables import Resolved
@@ -75,13 +75,16 @@ class IsolatedReader:
         self._process = LibraryProcess(next(iter(table.files), table.name), options.limits)
         self._opened: tuple[int, int] | None = None
         self._closed = False
-        self._fingerprint = self._open()[1]
+        self._fingerprint: str | None = None
+        self._open()
 
-    def _open(self) -> tuple[int, str]:
+    def _open(self) -> None:
         generation = self._process.generation
         number, fingerprint = self._process.call("open", *self._arguments)
-        self._opened = generation, number
-        return number, fingerprint
+        if self._fingerprint not in (None, fingerprint):
+            # Another process may take over hours later, or on another machine.
+            raise FileChangedError("the file changed since it was opened", file=self._file, hint="open it again")
+        self._opened, self._fingerprint = (generation, number), fingerprint
 
     def _ask(self, name: str, *arguments: Any) -> Any:
         if self._closed:
@@ -104,7 +107,7 @@ class IsolatedReader:
     @property
     def fingerprint(self) -> str:
         """A short text that changes when a file or the choice of columns changes."""
-        return self._fingerprint
+        return str(self._fingerprint)
 
     def __len__(self) -> int:
         return self.schema.num_rows

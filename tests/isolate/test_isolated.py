@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -18,7 +19,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 import hf_h5
-from hf_h5.errors import DamagedFileError, H5Warning, LimitError, MissingFileError, OptionError
+from hf_h5.errors import DamagedFileError, FileChangedError, H5Warning, LimitError, MissingFileError, OptionError
 from hf_h5.isolate.choose import scans_apart
 from hf_h5.isolate.process import _START, LibraryProcess
 from hf_h5.resolve.tables import resolve_tables
@@ -148,6 +149,41 @@ def test_closing_ends_the_process(file: Path) -> None:
     assert process.poll() is not None
     with pytest.raises(ValueError, match="closed"):
         table.read([0])
+
+
+def test_a_file_that_changed_is_not_read_by_the_next_process(file: Path) -> None:
+    with hf_h5.open_table(file, isolate=True) as table:
+        process = table._process._process  # type: ignore[union-attr]
+        assert process is not None
+        os.kill(process.pid, signal.SIGKILL)
+        with pytest.raises(DamagedFileError):
+            table.read([0])
+        with h5py.File(file, "a") as out:
+            out["x"][0] = 100
+        with pytest.raises(FileChangedError, match=r"a\.h5"):
+            table.read([0])
+
+
+def test_a_fork_leaves_its_parents_process_alone(file: Path) -> None:
+    with hf_h5.open_table(file, isolate=True, columns="x") as table:
+        process = table._process._process  # type: ignore[union-attr]
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                # While a thread of the parent seems to hold the lock.
+                table._process._lock.acquire()  # type: ignore[union-attr]
+                worked = table.read([4])["x"][0, 0] == 12
+                table.close()
+                del table
+                gc.collect()
+                code = 0 if worked else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert process is not None
+        assert process.poll() is None
+        assert table.read([1])["x"][0, 0] == 3
 
 
 def test_threads_take_turns(file: Path) -> None:
