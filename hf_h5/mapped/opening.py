@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 import datasets
+import h5py
 from datasets.features.features import require_decoding
 
 from ..assemble.arrow import table_features
 from ..describe.options import Options, make_options
 from ..describe.schema import Table
+from ..describe.urls import is_url
 from ..errors import H5Warning, OptionError
 from ..isolate.choose import resolve
 from ..loading import load_dataset
@@ -56,6 +60,9 @@ def open_dataset(files: Any, *, split: str | None = None, strict: bool = False, 
         If the files cannot be read or do not form one table.
     """
     chosen = make_options(**options)
+    if isinstance(files, h5py.Group):
+        # It may hold rows that are not in the file yet.
+        raise OptionError("an open HDF5 file cannot be mapped", file=files.file.filename, hint="pass its path")
     if chosen.isolate:
         raise OptionError("isolate=True reads rows in another process, and mapped ones are read in this one")
     if chosen.nested:
@@ -83,7 +90,7 @@ def _open(
     if reasons and strict:
         listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
         raise OptionError(f"strict=True, but not all columns can be mapped: {listed}", file=table.files[0])
-    small = sum(table.columns[name].row_bytes for name in reasons) * table.num_rows <= _MEMORY_BYTES
+    small = _most_bytes(table, reasons) <= _MEMORY_BYTES
     if reasons:
         _tell(table, reasons, small=small)
     kept = tuple(reasons) if small else ()
@@ -98,6 +105,21 @@ def _open(
     if found is None:
         return converted
     return datasets.concatenate_datasets([found, converted], axis=1).select_columns(list(features))
+
+
+def _most_bytes(table: Table, names: Collection[str]) -> int:
+    """What some columns take in memory at most, as far as headers tell; of lists and strings no more than their files.
+
+    Those of variable length lie in the file as they are; others are no longer than their type says.
+    """
+    total = 0
+    for name in names:
+        column = table.columns[name]
+        item = column.memory.itemsize if column.memory is not None and not column.variable else 1
+        total += max(column.row_bytes, item) * table.num_rows
+    if any(table.columns[name].variable or table.columns[name].is_ragged for name in names):
+        total += sum(os.path.getsize(file) for file in table.files if not is_url(file))
+    return total
 
 
 def _why_not_mapped(reader: TableReader, name: str, feature: Any) -> str | None:

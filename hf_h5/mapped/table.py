@@ -99,6 +99,7 @@ class H5MappedTable(MemoryMappedTable):  # type: ignore[misc]
     def __init__(self, table: pa.Table, rows: MappedRows, replays: list[Any] | None = None) -> None:
         super().__init__(table, rows.cache_file, replays)
         self.rows = rows
+        self._is_checked = len(rows.reader.schema.files) <= _CHECKED_FILES
 
     @classmethod
     def open(cls, rows: MappedRows) -> H5MappedTable:
@@ -123,7 +124,7 @@ class H5MappedTable(MemoryMappedTable):  # type: ignore[misc]
         return super().fast_slice(offset, length)
 
     def _check(self) -> None:
-        if len(self.rows.reader.schema.parts) <= _CHECKED_FILES:
+        if self._is_checked:
             self.rows.reader.check_files()
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..describe.options import Options
 from ..describe.schema import Column, Part, Table
+from ..describe.urls import is_url
 from ..errors import ClosedError, ColumnError, DataError, RowError, closest_names
 from .assembly import Assembly, made_values
 from .boxes import Box
@@ -198,7 +199,8 @@ class TableReader:
     def check_files(self) -> None:
         """Raise ``FileChangedError`` if a local file is no longer the one that was opened; some 2 µs for each."""
         for file, known in self._prints.items():
-            LocalSource(file, known).check()
+            if not is_url(file):
+                LocalSource(file, known).check()
 
     def find_dataset(self, part: Part, column: Column) -> DirectDataset | VariableDataset | str:
         """The dataset of a part's column as it is read directly, or why it is not."""

@@ -228,6 +228,35 @@ def test_any_shape_has_the_features_and_values_of_the_builder(
     assert same(hf_h5.open_dataset(file), cached(str(file)))
 
 
+def test_many_parts_of_one_file_are_checked_too(tmp_path: Path) -> None:
+    file = tmp_path / "a.h5"
+    with h5py.File(file, "w") as out:
+        for number in range(100):
+            out[f"data/demo_{number}/x"] = np.full(3, number)
+    mapped = hf_h5.open_dataset(file, layout="steps", columns="x")
+    assert mapped[298]["x"] == 99
+    os.truncate(file, 2000)
+    with pytest.raises(FileChangedError):
+        mapped[0]
+
+
+@pytest.mark.parametrize("text", ["variable", "fixed"])
+def test_long_strings_do_not_pass_for_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    file = tmp_path / "a.h5"
+    words = [f"{row:05}" * 100 for row in range(N)]
+    with h5py.File(file, "w") as out:
+        out["x"] = np.arange(N)
+        out["name"] = words if text == "variable" else np.array(words, "S500")
+    monkeypatch.setattr("hf_h5.mapped.opening._MEMORY_BYTES", 100_000)
+    with pytest.warns(H5Warning, match="in the cache and not mapped: name"):
+        assert hf_h5.open_dataset(file)["name"][7] == words[7]
+
+
+def test_an_open_file_cannot_be_mapped(file: Path) -> None:
+    with h5py.File(file) as handle, pytest.raises(OptionError, match=r"cannot be mapped.*a\.h5"):
+        hf_h5.open_dataset(handle)
+
+
 def test_options_that_make_no_sense(file: Path) -> None:
     with pytest.raises(OptionError, match="nested"):
         hf_h5.open_dataset(file, nested=True)
