@@ -38,6 +38,7 @@ _CONVENTIONS: tuple[Convention, ...] = (
     find_minc,
     find_netcdf,
 )
+_WITH_DIMENSIONS: tuple[Convention, ...] = (find_matlab, find_minc, find_netcdf)
 
 
 def find_convention(tree: Tree, handle: h5py.Group, options: Options) -> Found | None:
@@ -56,11 +57,17 @@ def find_convention(tree: Tree, handle: h5py.Group, options: Options) -> Found |
                 hint="the file may be corrupt; layout='raw' looks at its datasets alone",
             ) from error
         if found is not None:
+            if options.rows is not None and convention not in _WITH_DIMENSIONS:
+                raise _without_dimensions(options.rows, f"the dimensions of {found.name} files have no names", tree)
             return found
     if options.rows is not None:
-        raise OptionError(
-            f"rows={options.rows!r}: the file names no dimensions",
-            file=tree.file,
-            hint="rows= is for netCDF, MINC and MATLAB files; axis= chooses an axis of others",
-        )
+        raise _without_dimensions(options.rows, "the file names no dimensions", tree)
     return None
+
+
+def _without_dimensions(rows: str, problem: str, tree: Tree) -> OptionError:
+    return OptionError(
+        f"rows={rows!r}: {problem}",
+        file=tree.file,
+        hint="rows= is for netCDF, MINC and MATLAB files; axis= chooses an axis of others",
+    )

@@ -94,6 +94,11 @@ def make_options(**given: Any) -> Options:
             values.pop(name, None)
     values["limits"] = make_limits(values.get("limits"))
     check_axis(values.get("axis"))
+    if values.get("rows") is not None and (values.get("axis") is not None or values.get("layout", "auto") != "auto"):
+        raise OptionError(
+            f"rows={values['rows']!r} goes by the dimensions that a convention names, and axis= and layout= do without",
+            hint="pass only one of them",
+        )
     features = values.get("features")
     if features is not None and not hasattr(features, "to_dict"):
         raise OptionError(f"features={features!r} is not a datasets.Features")

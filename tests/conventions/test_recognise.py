@@ -126,3 +126,8 @@ def test_what_the_library_cannot_read_is_damage(file: Path, monkeypatch: pytest.
     monkeypatch.setattr(recognise, "_CONVENTIONS", (broken,))
     with pytest.raises(DamagedFileError, match=r"bad version number.*a\.h5"):
         hf_h5.describe(file)
+
+
+def test_rows_by_name_are_not_ignored_where_dimensions_have_none(file: Path) -> None:
+    with pytest.raises(OptionError, match=r"rows='time': the dimensions of Lookups 1\.0 files have no names"):
+        hf_h5.open_table(file, rows="time")
