@@ -74,7 +74,7 @@ def _open_locked(file: str) -> h5py.File:
     try:
         return h5py.File(file, "r")
     except OSError as error:
-        if "unable to lock file" not in str(error) or f"errno = {errno.EAGAIN}" in str(error):
+        if "unable to lock file" not in str(error) or f"errno = {errno.EAGAIN}," in str(error):
             raise
         return h5py.File(file, "r", locking=False)
 

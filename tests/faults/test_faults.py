@@ -167,7 +167,7 @@ def test_a_file_system_without_locks_is_read_without(file: str, monkeypatch: pyt
     def without_locks(*args: Any, **kwargs: Any) -> h5py.File:
         asked.append(kwargs.get("locking"))
         if kwargs.get("locking") is not False:
-            raise BlockingIOError(errno.ENOLCK, f"unable to lock file, errno = {errno.ENOLCK}")
+            raise BlockingIOError(errno.ENOLCK, f"unable to lock file, errno = {errno.ENOLCK}, error message = none")
         return real(*args, **kwargs)
 
     # The package's own name `describe` is a function; the room is found among the modules.
