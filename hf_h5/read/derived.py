@@ -27,6 +27,9 @@ __all__ = ["KeptValues", "PartFetch", "can_fill", "make_derived"]
 
 Kept = TypeVar("Kept")
 
+_Key = tuple[str, int, tuple[str, ...]]
+"""A dataset's path, the axis along which its rows lie, and the fields that lead to the values."""
+
 
 # Of what is kept, small values (where the rows of a sparse matrix begin) and large ones (a matrix that was turned
 # round) have bounds of their own: a table may be of thousands of files.
@@ -77,8 +80,8 @@ class PartFetch:
 
     def __init__(self, routes: Routes, part: Part, kept: KeptValues) -> None:
         self._routes, self._part, self._kept = routes, part, kept
-        self._read: dict[tuple[str, tuple[str, ...]], tuple[NDArray[np.int64], NDArray[Any]]] = {}
-        self._stored: dict[str, tuple[NDArray[np.int64], NDArray[Any]]] = {}
+        self._read: dict[_Key, tuple[Column, NDArray[np.int64], NDArray[Any]]] = {}
+        self._stored: dict[_Key, tuple[NDArray[np.int64], NDArray[Any]]] = {}
         self._numbers: tuple[Rows | None, NDArray[np.int64]] = (None, np.empty(0, np.int64))
 
     def numbers(self, rows: Rows) -> NDArray[np.int64]:
@@ -90,21 +93,23 @@ class PartFetch:
 
     def rows(self, source: Column, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Rows in any order, decoded."""
-        key = (source.path, source.fields)
-        before, values = self._read.get(key, (None, None))
-        if before is not None and values is not None and _same(before, rows):
-            return values
+        key = (source.path, source.axis, source.fields)
+        known = self._read.get(key)
+        # One dataset may be codes to one column and labels to another.
+        if known is not None and known[0].element == source.element and _same(known[1], rows):
+            return known[2]
         self._check(source, rows)
         values = self._decoded(source, self._stored_rows(source, rows)) if source.fields else self._fetch(source, rows)
-        self._read[key] = (rows, values)
+        self._read[key] = (source, rows, values)
         return values
 
     def _stored_rows(self, source: Column, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Rows of a compound, for all of its fields."""
-        before, raw = self._stored.get(source.path, (None, None))
+        key = (source.path, source.axis, ())
+        before, raw = self._stored.get(key, (None, None))
         if before is None or raw is None or not _same(before, rows):
             raw = self._fetch_stored(source, rows)
-            self._stored[source.path] = (rows, raw)
+            self._stored[key] = (rows, raw)
         return raw
 
     def spans(

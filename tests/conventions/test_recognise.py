@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +131,39 @@ def test_what_the_library_cannot_read_is_damage(file: Path, monkeypatch: pytest.
 def test_rows_by_name_are_not_ignored_where_dimensions_have_none(file: Path) -> None:
     with pytest.raises(OptionError, match=r"rows='time': the dimensions of Lookups 1\.0 files have no names"):
         hf_h5.open_table(file, rows="time")
+
+
+@dataclass(frozen=True)
+class Both:
+    """One dataset's rows as they are, and along its other axis or as truth values: planted."""
+
+    sources: tuple[Column, ...]
+
+    def make(self, rows: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
+        first, second = (fetch.rows(source, rows) for source in self.sources)
+        return np.asarray(10 * first.reshape(len(rows), -1)[:, 0] + second.reshape(len(rows), -1)[:, -1], "f4")
+
+    def __str__(self) -> str:
+        return "both"
+
+
+@pytest.mark.parametrize("kind", ["axis", "element"])
+def test_what_is_kept_for_a_request_is_the_very_same_thing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    values = np.arange(9, dtype="i1").reshape(3, 3)
+
+    def find(tree, handle, options) -> Found:
+        plain = dataset_columns(tree.root.datasets["x"], "x", "/x")[0]
+        other = replace(plain, axis=1) if kind == "axis" else replace(plain, element=Number(np.dtype(bool)))
+        column = Column("y", "", "derived", Number(np.dtype("f4")), (), derived=Both((plain, other)))
+        layout = Layout()
+        layout.add(Table("/", {"y": column}, (Part(tree.file, "", 3, {"y": column}),), "both"), 1)
+        return Found("Both", layout)
+
+    monkeypatch.setattr(recognise, "_CONVENTIONS", (find,))
+    with h5py.File(tmp_path / "a.h5", "w") as out:
+        out["x"] = values
+    second = values.T[:, -1] if kind == "axis" else (values != 0)[:, -1]
+    with hf_h5.open_table(tmp_path / "a.h5") as table:
+        assert table.read(slice(None))["y"].tolist() == (10.0 * values[:, 0] + second).tolist()
