@@ -156,7 +156,7 @@ class PartFetch:
     def _check(self, source: Column, rows: NDArray[np.int64]) -> None:
         """Row numbers come from other datasets of the file, so that they may lead anywhere."""
         length = _length(source)
-        if len(rows) and not -1 <= rows.min() <= rows.max() < length:
+        if len(rows) and not 0 <= rows.min() <= rows.max() < length:
             raise DataError(
                 f"rows {rows.min():,} to {rows.max():,} are pointed to, and the dataset has {length:,}",
                 file=self._part.file_of(source),

@@ -167,3 +167,42 @@ def test_what_is_kept_for_a_request_is_the_very_same_thing(
     second = values.T[:, -1] if kind == "axis" else (values != 0)[:, -1]
     with hf_h5.open_table(tmp_path / "a.h5") as table:
         assert table.read(slice(None))["y"].tolist() == (10.0 * values[:, 0] + second).tolist()
+
+
+@dataclass(frozen=True)
+class Run:
+    """The sum of a run of one dataset that begins where the file says: planted."""
+
+    sources: tuple[Column, ...]
+    first: int
+
+    def make(self, rows: NDArray[np.int64], fetch: Fetch) -> NDArray[Any]:
+        starts, stops = np.full(len(rows), self.first), np.full(len(rows), 20)
+        return fetch.spans(self.sources[0], starts, stops).reshape(len(rows), -1).sum(axis=1).astype("f4")
+
+    def __str__(self) -> str:
+        return "run"
+
+
+@pytest.mark.parametrize("chunks", [None, (8,)])
+@pytest.mark.parametrize("first", [-1, -9, 1, 50])
+def test_runs_that_begin_outside_of_a_dataset_are_errors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, chunks: tuple[int] | None
+) -> None:
+    def find(tree, handle, options) -> Found:
+        source = dataset_columns(tree.root.datasets["x"], "x", "/x")[0]
+        column = Column("y", "", "derived", Number(np.dtype("f4")), (), derived=Run((source,), first))
+        layout = Layout()
+        layout.add(Table("/", {"y": column}, (Part(tree.file, "", 3, {"y": column}),), "run"), 1)
+        return Found("Run", layout)
+
+    monkeypatch.setattr(recognise, "_CONVENTIONS", (find,))
+    with h5py.File(tmp_path / "a.h5", "w") as out:
+        out["before"] = np.full(100, 7.0)
+        out.create_dataset("x", data=np.arange(40.0), chunks=chunks)
+    with hf_h5.open_table(tmp_path / "a.h5") as table:
+        if first == 1:
+            assert table.read([0])["y"].tolist() == [np.arange(1.0, 20.0).sum()]
+        else:
+            with pytest.raises(DataError, match=r"a\.h5::/x|ends before it begins"):
+                table.read([0, 2])
