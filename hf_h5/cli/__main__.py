@@ -1,0 +1,7 @@
+"""``python -m hf_h5.cli`` is ``hf-h5``."""
+
+import sys
+
+from .main import main
+
+sys.exit(main())

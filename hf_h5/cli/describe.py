@@ -1,0 +1,33 @@
+"""``hf-h5 describe``: what is in files."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from .messages import reporter
+from .options import add_options, given_options
+
+__all__ = ["add_command"]
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "describe",
+        help="show what is in HDF5 files, and how it will load",
+        description="Show the tables of HDF5 files: their columns and features, which table is the default and why, "
+        "sizes, and what is not loaded.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="HDF5 files, or patterns in quotes")
+    parser.add_argument("--json", action="store_true", help="one line of JSON per file, nothing shortened")
+    add_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from ..tools.describe import run_describe
+
+    return run_describe(
+        arguments.files, as_json=arguments.json, on_error=reporter(arguments), options=given_options(arguments)
+    )

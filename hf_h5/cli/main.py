@@ -1,0 +1,106 @@
+"""The command line ``hf-h5``: which command, with which options.
+
+Only parses, and turns what goes wrong into messages and exit codes; ``tools`` does the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from ..errors import H5Error
+from . import convert, demo, describe
+from .messages import WarningPrinter, print_error
+
+__all__ = ["main"]
+
+_COMMANDS = (describe, convert, demo)
+"""In the order of the help; a command is a module with ``add_command``."""
+
+_FAILED = 2
+_INTERRUPTED = 128 + signal.SIGINT
+_CLOSED_PIPE = 141  # 128 + SIGPIPE, which Windows lacks: what a shell reports for `command | head`
+
+_EPILOG = """\
+exit codes:
+  0 done, 1 a comparison found a difference, 2 wrong usage or unreadable file
+
+examples:
+  hf-h5 describe data.h5              what is in the file, and how it will load
+  hf-h5 describe data.h5 --json       the same for programs
+  hf-h5 convert data.h5 -o data/      Parquet shards; goes on where it stopped
+  hf-h5 demo                          the whole path on real images
+  hf-h5 demo data.h5                  the same on your own file
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``hf-h5`` with the given arguments; those of the process if None.
+
+    Returns
+    -------
+    int
+        The exit code: 0 done, 1 a check found a difference, 2 wrong usage or an unreadable file, 130 interrupted.
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return _FAILED
+    with warnings.catch_warnings():
+        warnings.showwarning = WarningPrinter()
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        code = arguments.run(arguments)
+        # What is still buffered must fail here, and not when the interpreter shuts down.
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit, which would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _CLOSED_PIPE
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except (H5Error, OSError) as error:
+        if arguments.debug:
+            traceback.print_exc()
+        else:
+            print_error(error)
+        return _FAILED
+    return int(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hf-h5",
+        description="HDF5 files in Hugging Face datasets and PyTorch.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=_versions())
+    parser.set_defaults(command=None, debug=False)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    for command in _COMMANDS:
+        command.add_command(commands)
+    return parser
+
+
+def _versions() -> str:
+    found = [f"{name} {_version(name)}" for name in ("hf-h5", "datasets", "h5py", "torch")]
+    return f"{found[0]} ({', '.join(found[1:])}, Python {sys.version.split()[0]})"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
