@@ -13,7 +13,8 @@ import h5py
 import numpy as np
 import pytest
 
-from hf_h5 import cli
+from hf_h5.cli import main, messages, options
+from hf_h5.cli.main import make_parser
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -35,7 +36,7 @@ def hf_h5(*arguments: object, **settings: object) -> subprocess.CompletedProcess
 def test_help_fits_one_screen(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as stopped:
-        cli.main(["--help"])
+        main(["--help"])
     lines = capsys.readouterr().out.splitlines()
     assert stopped.value.code == 0
     assert len(lines) <= 24
@@ -45,13 +46,13 @@ def test_help_fits_one_screen(capsys: pytest.CaptureFixture[str], monkeypatch: p
 @pytest.mark.parametrize("command", ["describe", "demo"])
 def test_help_of_a_command_fits_two_screens(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        cli.main([command, "--help"])
+        main([command, "--help"])
     assert len(capsys.readouterr().out.splitlines()) <= 48
 
 
 def test_version_names_the_packages_that_count(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        cli.main(["--version"])
+        main(["--version"])
     assert stopped.value.code == 0
     out = capsys.readouterr().out
     assert out.startswith("hf-h5 ")
@@ -59,7 +60,7 @@ def test_version_names_the_packages_that_count(capsys: pytest.CaptureFixture[str
 
 
 def test_without_a_command_help_is_printed_and_the_exit_code_is_2(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([]) == 2
+    assert main([]) == 2
     assert "describe" in capsys.readouterr().out
 
 
@@ -68,7 +69,7 @@ def test_without_a_command_help_is_printed_and_the_exit_code_is_2(capsys: pytest
 )
 def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        cli.main(arguments)
+        main(arguments)
     assert stopped.value.code == 2
     assert "usage: hf-h5" in capsys.readouterr().err
 
@@ -77,8 +78,8 @@ def test_options_are_those_of_the_package() -> None:
     given = ["--columns", "a,b", "--columns", "c/*", "--table", "/t", "--layout", "steps", "--no-splits"]
     given += ["--class-labels", "y=cat,dog", "--class-labels", "z=/names@attribute", "--allow-external", "data"]
     given += ["--rows", "time", "--decode", "--dense", "--isolate"]
-    arguments = cli._parser().parse_args(["describe", "x.h5", *given])
-    assert cli._options(arguments) == {
+    arguments = make_parser().parse_args(["describe", "x.h5", *given])
+    assert options.given_options(arguments) == {
         "columns": ["a", "b", "c/*"],
         "table": "/t",
         "layout": "steps",
@@ -93,7 +94,7 @@ def test_options_are_those_of_the_package() -> None:
 
 
 def test_options_that_are_not_given_are_left_out() -> None:
-    assert cli._options(cli._parser().parse_args(["describe", "x.h5"])) == {}
+    assert options.given_options(make_parser().parse_args(["describe", "x.h5"])) == {}
 
 
 def test_the_process_describes_a_file_and_is_quiet_on_stderr(file: Path) -> None:
@@ -121,7 +122,7 @@ def test_an_error_is_two_lines_on_stderr_without_a_traceback(
 ) -> None:
     monkeypatch.chdir(file.parent)
     Path("text.h5").write_text("no HDF5")
-    assert cli.main(arguments) == 2
+    assert main(arguments) == 2
     err = capsys.readouterr().err
     assert err.startswith(f"hf-h5: {kind}: ")
     assert "\n  hint: " in err
@@ -130,19 +131,19 @@ def test_an_error_is_two_lines_on_stderr_without_a_traceback(
 
 
 def test_debug_shows_where_an_error_was_raised(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["describe", str(file), "--columns", "z", "--debug"]) == 2
+    assert main(["describe", str(file), "--columns", "z", "--debug"]) == 2
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_the_other_files_are_described_when_one_is_bad(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["describe", "absent.h5", str(file)]) == 2
+    assert main(["describe", "absent.h5", str(file)]) == 2
     out, err = capsys.readouterr()
     assert "20 rows" in out
     assert "absent.h5" in err
 
 
 def test_json_is_one_line_per_file(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["describe", str(file), str(file), "--json"]) == 0
+    assert main(["describe", str(file), str(file), "--json"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["tables"]["/"]["num_rows"] for line in lines] == [20, 20]
 
@@ -172,7 +173,7 @@ def test_an_interrupt_ends_the_command_with_one_word(tmp_path: Path) -> None:
 
 
 def test_each_warning_is_printed_once_as_a_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    printer = cli._WarningPrinter()
+    printer = messages.WarningPrinter()
     for _ in range(3):
         printer("left\u202eout", UserWarning, "somewhere.py", 1)
     assert capsys.readouterr().err == "hf-h5: warning: left\\u202eout\n"

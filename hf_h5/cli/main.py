@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit code: 0 done, 1 a check found a difference, 2 wrong usage or an unreadable file, 130 interrupted.
     """
-    parser = _parser()
+    parser = make_parser()
     arguments = parser.parse_args(argv)
     if arguments.command is None:
         parser.print_help()
@@ -79,7 +79,8 @@ def _run(arguments: argparse.Namespace) -> int:
     return int(code)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command."""
     parser = argparse.ArgumentParser(
         prog="hf-h5",
         description="HDF5 files in Hugging Face datasets and PyTorch.",
