@@ -248,10 +248,15 @@ def test_edge_chunks_that_are_filtered_to_full_size_are_read(tmp_path, shuffle):
     assert same_bytes(direct.read_rows(slice(None)), expected)
 
 
-REAL_FILES = sorted((Path(__file__).resolve().parents[3] / "shared" / "realh5").glob("*.*"))
+REAL_FILES = [
+    file
+    for file in sorted((Path(__file__).resolve().parents[3] / "shared" / "realh5").glob("*.*"))
+    if file.suffix != ".md"
+]
 
 
-@pytest.mark.parametrize("file", [file for file in REAL_FILES if file.suffix != ".md"], ids=lambda file: file.name)
+# Where the folder is absent, the fixture skips the one case.
+@pytest.mark.parametrize("file", REAL_FILES or [Path("none")], ids=lambda file: file.name)
 def test_real_files_are_read_as_hdf5_reads_them(realh5, file):
     datasets = []
     with h5py.File(file) as opened:
