@@ -12,7 +12,7 @@ import os
 import warnings
 import weakref
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -20,26 +20,16 @@ import datasets
 import pyarrow as pa
 
 from .assemble.arrow import record_rows, table_features, to_arrow_table
-from .assemble.arrow_packed import pack_lists, pack_texts
+from .batching import CACHE_BYTES, arrow_batches
 from .cache_key import cache_key
 from .describe.opening import skip_others_by_split
 from .describe.options import Options, make_options
-from .describe.schema import Table
 from .errors import H5Error, H5Warning, MissingFileError, OptionError, closest_names
 from .isolate.choose import AnyReader, make_reader, resolve
-from .read.packed import PackedTexts
-from .read.packed_rows import read_packed
-from .read.reader import TableReader
-from .read.skipping import read_past
 from .registry import make_key, parent_of_worker
-from .sharding import BatchSize, plan_batches, plan_ranges, split_range
+from .sharding import plan_ranges, split_range
 
 __all__ = ["H5Builder", "H5Config", "recipe_options"]
-
-# Large enough that a call costs nothing beside it, small enough that three of them are little memory.
-BATCH_BYTES = 16 << 20
-# Chunks that lie across two batches are kept this long; a batch rarely needs more of them.
-_CACHE_BYTES = 32 << 20
 
 _OPENED: weakref.WeakKeyDictionary[AnyReader, AnyReader] = weakref.WeakKeyDictionary()
 
@@ -127,7 +117,7 @@ class H5Builder(datasets.ArrowBasedBuilder):
         self._writer_batch_size = self._writer_batch_size or record_rows(self.info.features, first.row_bytes)
         # Readers and not tables: they know the versions of the files that were looked at, here and in every worker.
         readers = {
-            split: make_reader(table, options, cache_bytes=_CACHE_BYTES) for split, table in resolved.splits.items()
+            split: make_reader(table, options, cache_bytes=CACHE_BYTES) for split, table in resolved.splits.items()
         }
         return [
             datasets.SplitGenerator(
@@ -167,34 +157,19 @@ class H5Builder(datasets.ArrowBasedBuilder):
                 yield {"ranges": [piece], "reader": reader}
 
     def _generate_tables(self, ranges: list[tuple[int, int]], reader: AnyReader) -> Iterator[tuple[Any, pa.Table]]:
-        options, table = self.config.options(), reader.schema
-        size = _batch_size(options, table)
-        pieces = plan_batches(ranges, size, reader.row_groups())
-        opened = _opened(reader)
-        with ThreadPoolExecutor(1, thread_name_prefix="hf_h5-ahead") as ahead:
+        options, table, features = self.config.options(), reader.schema, self.info.features
 
-            def make(shard: int, batch: int, start: int, stop: int) -> tuple[Any, pa.Table]:
-                rows = _read(opened, start, stop, options)
-                return make_key(shard, batch), to_arrow_table(rows, table, self.info.features, nested=options.nested)
+        def to_table(rows: dict[str, Any]) -> pa.Table:
+            return to_arrow_table(rows, table, features, nested=options.nested)
 
-            parent = parent_of_worker()
-            piece = next(pieces, None)
-            coming: Future[tuple[Any, pa.Table]] | None = ahead.submit(make, *piece) if piece else None
-            try:
-                while coming:
-                    key, batch = coming.result()
-                    size.note(batch.num_rows, batch.nbytes)
-                    # One batch is read while the one before is written.
-                    piece = next(pieces, None)
-                    coming = ahead.submit(make, *piece) if piece else None
-                    if parent != parent_of_worker():
-                        # Its files would lie among those of the next conversion, under the same names.
-                        raise H5Error("the process that this worker converts for is gone")
-                    yield key, batch
-                    del batch
-            finally:
-                if coming:
-                    coming.cancel()
+        parent = parent_of_worker()
+        with closing(arrow_batches(_opened(reader), ranges, options, to_table)) as batches:
+            for shard, number, batch in batches:
+                if parent != parent_of_worker():
+                    # Its files would lie among those of the next conversion, under the same names.
+                    raise H5Error("the process that this worker converts for is gone")
+                yield make_key(shard, number), batch
+                del batch
 
 
 def _expect_known(options: Mapping[str, Any], config: type[H5Config]) -> None:
@@ -204,32 +179,6 @@ def _expect_known(options: Mapping[str, Any], config: type[H5Config]) -> None:
     for name in options:
         if name not in own and name not in of_datasets:
             raise OptionError(f"there is no option {name!r}", hint=closest_names(name, sorted(own)))
-
-
-def _read(reader: AnyReader, start: int, stop: int, options: Options) -> dict[str, Any]:
-    if options.on_bad_rows == "error":
-        packed = _read_packed(reader, start, stop)
-        return packed | reader.read(range(start, stop), [name for name in reader.schema.columns if name not in packed])
-    batch, bad = read_past(reader, start, stop)
-    for rows in bad:
-        which = f"row {rows.start}" if len(rows) == 1 else f"rows {rows.start} to {rows.stop - 1}"
-        warnings.warn(f"{which} left out: {rows.problem}", H5Warning, stacklevel=2)
-    return batch
-
-
-def _read_packed(reader: AnyReader, start: int, stop: int) -> dict[str, pa.Array]:
-    """Columns of strings and lists as far as they become Arrow arrays without an object for each value.
-
-    What Arrow refuses lacks, so that it is read value by value, and the error names the row.
-    """
-    found = read_packed(reader, start, stop) if isinstance(reader, TableReader) else {}
-    arrays = {
-        name: pack_texts(packed.joined, stop - start)
-        if isinstance(packed, PackedTexts)
-        else pack_lists(packed.items, packed.offsets)
-        for name, packed in found.items()
-    }
-    return {name: array for name, array in arrays.items() if array is not None}
 
 
 def _opened(reader: AnyReader) -> AnyReader:
@@ -249,13 +198,6 @@ def _close(reader: AnyReader) -> None:
     opened = _OPENED.pop(reader, None)
     if opened is not None:
         opened.close()
-
-
-def _batch_size(options: Options, table: Table) -> BatchSize:
-    if options.batch_size:
-        return BatchSize(options.batch_size)
-    varies = any(column.is_ragged or column.dtype.kind == "O" for column in table.columns.values())
-    return BatchSize(max(1, BATCH_BYTES // table.row_bytes), target_bytes=BATCH_BYTES if varies else None)
 
 
 def recipe_options(recipe: type[H5Builder]) -> dict[str, Any]:
