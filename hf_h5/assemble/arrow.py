@@ -196,7 +196,7 @@ def _fixed_rows(values: NDArray[Any], column: Column, mask: NDArray[np.bool_] | 
     leaf = _leaf(column.element, values.reshape(-1))
     if not shape:
         return leaf if mask is None else pa.array(np.ascontiguousarray(values), type=leaf.type, mask=mask)
-    as_array = is_array(column.element, column.row_shape)
+    as_array = column.is_array
     n_rows, sized = len(values), 0 not in shape
     for depth in range(len(shape) - 1, -1, -1):
         count = n_rows * int(np.prod(shape[:depth], dtype=np.int64))

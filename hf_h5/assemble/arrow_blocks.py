@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ..describe.elements import is_array
 from ..describe.schema import Column
 from .arrow import to_column
 
@@ -36,7 +35,7 @@ def number_blocks(rows: NDArray[Any], column: Column, feature: Any) -> list[pa.A
         One, or for ``Array2D`` to ``Array5D`` one for each block of rows: their lists count values with 32 bits.
     """
     shape = tuple(size for size in column.row_shape if size is not None)
-    if not is_array(column.element, shape) or 0 in shape:
+    if not column.is_array:
         return [to_column(rows, column, feature)]
     counts = [math.prod(shape[:depth]) for depth in range(len(shape))]
     size = max(1, min(_OFFSETS_BYTES // (4 * sum(counts)), np.iinfo(np.int32).max // math.prod(shape)))

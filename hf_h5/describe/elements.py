@@ -120,8 +120,8 @@ def dtype_name(dtype: np.dtype[Any]) -> str:
     return dtype.name
 
 
-def feature_spec(element: Element, shape: Shape) -> FeatureSpec:
-    """Say which ``datasets`` feature holds rows of ``shape`` made of ``element``.
+def feature_spec(element: Element, shape: Shape, *, arrays: bool = True) -> FeatureSpec:
+    """Say which ``datasets`` feature holds rows of ``shape`` made of ``element``; without ``arrays``, as lists.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def feature_spec(element: Element, shape: Shape) -> FeatureSpec:
     """
     if not shape:
         return _scalar_spec(element)
-    if isinstance(element, Number) and is_array(element, shape):
+    if arrays and isinstance(element, Number) and is_array(element, shape):
         return {"shape": shape, "dtype": dtype_name(element.dtype), "_type": f"Array{len(shape)}D"}
     sized = 0 not in shape
     spec = _scalar_spec(element)

@@ -26,8 +26,6 @@ _CHOICES = {
     "on_bad_rows": ("error", "skip"),
     "arrays": ("array", "list"),
 }
-# Accepting them without effect would be worse than saying so.
-_NOT_YET = {"arrays": "list"}
 _KINDS: dict[str, tuple[type, str]] = {
     "table": (str, "a path inside the file"),
     "nested": (bool, "True or False"),
@@ -112,9 +110,6 @@ def _check_values(given: Mapping[str, Any]) -> None:
         elif name in given and given[name] not in choices:
             listed = ", ".join(map(repr, choices))
             raise OptionError(f"{name}={given[name]!r} is not one of {listed}")
-    for name, planned in _NOT_YET.items():
-        if given.get(name) == planned:
-            raise OptionError(f"{name}={planned!r} is not supported yet", hint=f"leave {name}= out")
     for name in ("threads", "batch_size"):
         value = given.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):

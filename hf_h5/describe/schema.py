@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .derived import Derivation, Sized
-from .elements import Element, FeatureSpec, Label, Number, Shape, feature_spec, feature_text
+from .elements import Element, FeatureSpec, Label, Number, Shape, feature_spec, feature_text, is_array
 
 __all__ = ["Column", "Note", "Part", "Schema", "Storage", "Table", "Take"]
 
@@ -84,6 +84,8 @@ class Column:
         The dataset's axis along which the rows lie; the others follow in their order. With ``take="rows"`` only.
     derived
         How the values are made of other columns, with ``take="derived"``.
+    as_lists
+        Whether rows with dimensions are nested lists of fixed length and no ``Array2D`` to ``Array5D``.
     """
 
     name: str
@@ -103,6 +105,7 @@ class Column:
     file: str | None = None
     axis: int = 0
     derived: Derivation | None = None
+    as_lists: bool = False
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -112,7 +115,7 @@ class Column:
     @property
     def inferred(self) -> FeatureSpec:
         """The feature that follows from the stored type."""
-        return feature_spec(self.element, self.row_shape)
+        return feature_spec(self.element, self.row_shape, arrays=self.is_array)
 
     @property
     def spec(self) -> FeatureSpec:
@@ -123,6 +126,11 @@ class Column:
     def feature_text(self) -> str:
         """The feature as Python would show it."""
         return feature_text(self.spec)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether rows are an ``Array2D`` to ``Array5D`` of ``datasets``."""
+        return is_array(self.element, self.row_shape) and (self.is_ragged or not self.as_lists)
 
     @property
     def is_ragged(self) -> bool:

@@ -148,6 +148,13 @@ def test_lists_are_what_this_version_calls_them(ragged: str) -> None:
     assert nested["points"][:] == [{"x": 1.0, "name": "a"}, {"x": 2.0, "name": "b"}, {"x": 3.0, "name": "c"}]
 
 
+def test_arrays_as_lists_are_what_this_version_calls_them(file: str) -> None:
+    loaded = datasets.load_dataset("hf_h5", data_files=file, split="train", arrays="list")
+    kind = datasets.List if hasattr(datasets, "List") else datasets.Sequence
+    assert loaded.features["group/deep"] == kind(kind(datasets.Value("float64"), length=2), length=2)
+    check_rows(loaded)
+
+
 def test_lists_of_structs_stay_lists(tmp_path: Path) -> None:
     kind = np.dtype([("x", "i4"), ("y", "f8")])
     with h5py.File(tmp_path / "a.h5", "w") as handle:

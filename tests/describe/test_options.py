@@ -69,12 +69,6 @@ def test_features_are_plain_dicts_by_column() -> None:
     assert make_options().feature_specs is None
 
 
-@pytest.mark.parametrize(("name", "value"), [("arrays", "list")])
-def test_options_without_effect_yet_are_refused_not_ignored(name: str, value: object) -> None:
-    with pytest.raises(OptionError, match=name):
-        make_options(**{name: value})
-
-
 @pytest.mark.parametrize("other", [{"axis": 1}, {"layout": "raw"}, {"layout": "episodes"}])
 def test_rows_by_name_are_not_ignored(other: dict[str, object]) -> None:
     with pytest.raises(OptionError, match=r"rows='time'"):

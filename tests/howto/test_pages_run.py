@@ -93,9 +93,7 @@ def test_the_examples_of_the_options_run() -> None:
 def test_every_option_that_works_has_its_line() -> None:
     text = (REPOSITORY / "docs/reference/options.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `(\w+)` \| (?:`--[^|]*)?\|", text, re.MULTILINE))
-    # Accepted for what is to come, and without effect.
-    planned = {"arrays"}
-    assert documented == {field.name for field in dataclasses.fields(Options)} - planned
+    assert documented == {field.name for field in dataclasses.fields(Options)}
 
 
 def test_every_error_has_its_line() -> None:
