@@ -10,18 +10,22 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from .assemble.arrow_packed import pack_lists, pack_texts
 from .describe.options import Options
 from .describe.schema import Table
 from .errors import H5Warning
 from .isolate.choose import AnyReader
+from .read.mapping import map_rows
+from .read.memory import BatchArrays, Memory
 from .read.packed import PackedTexts
 from .read.packed_rows import read_packed
 from .read.reader import TableReader
 from .read.skipping import read_past
-from .sharding import BatchSize, plan_batches
+from .sharding import BatchSize, join_ranges, plan_batches
 
 __all__ = ["BATCH_BYTES", "CACHE_BYTES", "arrow_batches"]
 
@@ -31,6 +35,10 @@ BATCH_BYTES = 16 << 20
 CACHE_BYTES = 32 << 20
 """Chunks that lie across two batches are kept this long; a batch rarely needs more of them."""
 
+# Memory of batches that were written, for the next ones.
+_FREE_BYTES = 2 * BATCH_BYTES
+_PAGE_BYTES = 4096
+
 Numbered = tuple[int, int, pa.Table]
 
 
@@ -39,8 +47,10 @@ def arrow_batches(
     ranges: Sequence[tuple[int, int]],
     options: Options,
     to_table: Callable[[dict[str, Any]], pa.Table],
+    *,
+    are_written: bool = False,
 ) -> Generator[Numbered, None, None]:
-    """Read ranges batch by batch.
+    """Read ranges batch by batch, one ahead of the caller.
 
     Parameters
     ----------
@@ -50,6 +60,9 @@ def arrow_batches(
         ``batch_size`` and ``on_bad_rows`` are used here.
     to_table
         Makes an Arrow table of the columns of a batch.
+    are_written
+        Whether the caller writes each batch before it asks for the next one, and keeps none: numbers that lie plainly
+        in a file are then not copied before they are written, and batches go across ranges that follow one another.
 
     Yields
     ------
@@ -58,11 +71,14 @@ def arrow_batches(
         each with a warning.
     """
     size = _batch_size(options, reader.schema)
-    pieces = plan_batches(ranges, size, reader.row_groups())
+    pieces = plan_batches(join_ranges(ranges) if are_written else ranges, size, reader.row_groups())
+    arrays = BatchArrays(reader.schema.columns, Memory(_FREE_BYTES))
     with ThreadPoolExecutor(1, thread_name_prefix="hf_h5-ahead") as ahead:
 
         def make(shard: int, batch: int, start: int, stop: int) -> Numbered:
-            return shard, batch, to_table(_read(reader, start, stop, options))
+            if options.on_bad_rows == "error":
+                return shard, batch, to_table(_read(reader, start, stop, arrays, may_map=are_written))
+            return shard, batch, to_table(_read_past(reader, start, stop))
 
         piece = next(pieces, None)
         coming: Future[Numbered] | None = ahead.submit(make, *piece) if piece else None
@@ -87,27 +103,44 @@ def _batch_size(options: Options, table: Table) -> BatchSize:
     return BatchSize(max(1, BATCH_BYTES // table.row_bytes), target_bytes=BATCH_BYTES if varies else None)
 
 
-def _read(reader: AnyReader, start: int, stop: int, options: Options) -> dict[str, Any]:
-    if options.on_bad_rows == "error":
-        packed = _read_packed(reader, start, stop)
-        return packed | reader.read(range(start, stop), [name for name in reader.schema.columns if name not in packed])
+def _read(reader: AnyReader, start: int, stop: int, arrays: BatchArrays, *, may_map: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if isinstance(reader, TableReader):
+        if may_map:
+            found |= _mapped(reader, start, stop)
+        found |= _packed(reader, start, stop)
+    names = [name for name in reader.schema.columns if name not in found]
+    if names:
+        numbers = [name for name in names if name in arrays.numbers]
+        found |= reader.read(range(start, stop), names, out=arrays.make(stop - start, numbers))
+    return found
+
+
+def _mapped(reader: TableReader, start: int, stop: int) -> dict[str, NDArray[Any]]:
+    """Columns whose rows lie in the mapped file as Arrow wants them; their pages are brought in here, ahead."""
+    found = map_rows(reader, start, stop)
+    for rows in found.values():
+        rows.reshape(-1).view(np.uint8)[::_PAGE_BYTES].max(initial=0)
+    return found
+
+
+def _packed(reader: TableReader, start: int, stop: int) -> dict[str, pa.Array]:
+    """Columns of strings and lists as far as they become Arrow arrays without an object for each value.
+
+    What Arrow refuses lacks, so that it is read value by value, and the error names the row.
+    """
+    arrays = {
+        name: pack_texts(packed.joined, stop - start)
+        if isinstance(packed, PackedTexts)
+        else pack_lists(packed.items, packed.offsets)
+        for name, packed in read_packed(reader, start, stop).items()
+    }
+    return {name: array for name, array in arrays.items() if array is not None}
+
+
+def _read_past(reader: AnyReader, start: int, stop: int) -> dict[str, Any]:
     batch, bad = read_past(reader, start, stop)
     for rows in bad:
         which = f"row {rows.start}" if len(rows) == 1 else f"rows {rows.start} to {rows.stop - 1}"
         warnings.warn(f"{which} left out: {rows.problem}", H5Warning, stacklevel=2)
     return batch
-
-
-def _read_packed(reader: AnyReader, start: int, stop: int) -> dict[str, pa.Array]:
-    """Columns of strings and lists as far as they become Arrow arrays without an object for each value.
-
-    What Arrow refuses lacks, so that it is read value by value, and the error names the row.
-    """
-    found = read_packed(reader, start, stop) if isinstance(reader, TableReader) else {}
-    arrays = {
-        name: pack_texts(packed.joined, stop - start)
-        if isinstance(packed, PackedTexts)
-        else pack_lists(packed.items, packed.offsets)
-        for name, packed in found.items()
-    }
-    return {name: array for name, array in arrays.items() if array is not None}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import os
 import warnings
 import weakref
 from collections.abc import Iterator, Mapping
@@ -26,7 +25,7 @@ from .describe.opening import skip_others_by_split
 from .describe.options import Options, make_options
 from .errors import H5Error, H5Warning, MissingFileError, OptionError, closest_names
 from .isolate.choose import AnyReader, make_reader, resolve
-from .registry import make_key, parent_of_worker
+from .registry import make_key, parent_of_worker, sweep
 from .sharding import plan_ranges, split_range
 
 __all__ = ["H5Builder", "H5Config", "recipe_options"]
@@ -80,6 +79,7 @@ class H5Builder(datasets.ArrowBasedBuilder):
     """Options of a recipe; those of a call count more."""
 
     _writer_batch_size: int | None
+    _writes = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
         given = {name: value for name, value in options.items() if value is not None}
@@ -106,7 +106,7 @@ class H5Builder(datasets.ArrowBasedBuilder):
         dl_manager.download_config.use_etag = True
         paths = {split: dl_manager.download(list(files)) for split, files in data_files.items()}
         options = self.config.options()
-        _sweep(self._output_dir)
+        sweep(self._output_dir)
         if self.config.data_dir:
             # A folder may hold other files too; those named one by one must be HDF5.
             paths = skip_others_by_split(paths, self.config.data_dir)
@@ -131,9 +131,12 @@ class H5Builder(datasets.ArrowBasedBuilder):
         n_rows = len(split_generator.gen_kwargs["reader"])
         # Known before, so that the progress bar can say how much is left.
         split_generator.split_info.num_examples = n_rows
+        # Workers get it along with the builder; a stream hands its batches to the user.
+        self._writes = True
         try:
             super()._prepare_split(split_generator, *args, **kwargs)
         finally:
+            self._writes = False
             _close(split_generator.gen_kwargs["reader"])
         n_left_out = n_rows - split_generator.split_info.num_examples
         if n_left_out:
@@ -163,7 +166,8 @@ class H5Builder(datasets.ArrowBasedBuilder):
             return to_arrow_table(rows, table, features, nested=options.nested)
 
         parent = parent_of_worker()
-        with closing(arrow_batches(_opened(reader), ranges, options, to_table)) as batches:
+        found = arrow_batches(_opened(reader), ranges, options, to_table, are_written=self._writes)
+        with closing(found) as batches:
             for shard, number, batch in batches:
                 if parent != parent_of_worker():
                     # Its files would lie among those of the next conversion, under the same names.
@@ -204,14 +208,3 @@ def recipe_options(recipe: type[H5Builder]) -> dict[str, Any]:
     """The options that a subclass of the builder stands for, and its docstring as the description of the dataset."""
     about = vars(recipe).get("__doc__") if recipe is not H5Builder else None
     return {**recipe.OPTIONS, **({"description": inspect.cleandoc(about)} if about else {})}
-
-
-def _sweep(folder: str) -> None:
-    """Remove what a killed conversion left: ``datasets`` would move it into the cache along with the new files.
-
-    While it converts, and only then, it writes into a folder with this ending, under a lock.
-    """
-    if folder and folder.endswith(".incomplete") and os.path.isdir(folder):
-        for entry in os.scandir(folder):
-            if entry.is_file():
-                os.unlink(entry.path)

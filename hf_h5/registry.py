@@ -29,6 +29,7 @@ __all__ = [
     "patterns_of_folder",
     "register",
     "register_builder",
+    "sweep",
     "unregister",
 ]
 
@@ -171,3 +172,14 @@ def parse_split(text: str, lengths: dict[str, int]) -> list[tuple[str, int, int]
         (each.splitname, each.from_ or 0, lengths[each.splitname] if each.to is None else each.to)
         for each in instructions
     ]
+
+
+def sweep(folder: str) -> None:
+    """Remove what a killed conversion left: ``datasets`` would move it into the cache along with the new files.
+
+    While it converts, and only then, it writes into a folder with this ending, under a lock.
+    """
+    if folder and folder.endswith(".incomplete") and os.path.isdir(folder):
+        for entry in os.scandir(folder):
+            if entry.is_file():
+                os.unlink(entry.path)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BatchSize", "batch_bounds", "plan_batches", "plan_ranges", "split_range"]
+__all__ = ["BatchSize", "batch_bounds", "join_ranges", "plan_batches", "plan_ranges", "split_range"]
 
 # A range is worth a task of its own from about this size on ...
 RANGE_BYTES = 32 << 20
@@ -53,6 +53,36 @@ def plan_ranges(groups: NDArray[np.int64], row_bytes: int) -> list[tuple[int, in
     return list(itertools.pairwise(bounds))
 
 
+def cut_by_bytes(
+    groups: NDArray[np.int64], at_groups: NDArray[np.float64], budget_bytes: float
+) -> list[tuple[int, int]]:
+    """Cut a table at the boundaries of row groups into ranges that each hold as much as the budget allows.
+
+    A row group that exceeds it is a range of its own.
+
+    Parameters
+    ----------
+    groups
+        ``(k + 1,)`` boundaries of rows that are read together.
+    at_groups
+        ``(k + 1,)`` bytes of all rows before each boundary.
+
+    Examples
+    --------
+    >>> cut_by_bytes(np.array([0, 4, 8, 10]), np.array([0.0, 400.0, 500.0, 1000.0]), 500)
+    [(0, 8), (8, 10)]
+    """
+    # Sums of fractions must not cut a group off that just fits.
+    slack = 1e-9 * float(at_groups[-1])
+    bounds, place, last = [], 0, len(groups) - 1
+    while place < last:
+        reach = int(np.searchsorted(at_groups, at_groups[place] + budget_bytes + slack, side="right")) - 1
+        after = min(last, max(place + 1, reach))
+        bounds.append((int(groups[place]), int(groups[after])))
+        place = after
+    return bounds if bounds and groups[-1] else [(0, 0)]
+
+
 def split_range(start: int, stop: int, groups: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Cut one range in two at the row group nearest its middle; one of a single row group stays whole.
 
@@ -64,6 +94,21 @@ def split_range(start: int, stop: int, groups: NDArray[np.int64]) -> list[tuple[
         return [(start, stop)]
     middle = int(inner[np.abs(inner - (start + stop) / 2).argmin()])
     return [(start, middle), (middle, stop)]
+
+
+def join_ranges(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Make one range of those that follow one another.
+
+    >>> join_ranges([(0, 4), (4, 8), (10, 12)])
+    [(0, 8), (10, 12)]
+    """
+    joined: list[tuple[int, int]] = []
+    for start, stop in ranges:
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], stop)
+        else:
+            joined.append((start, stop))
+    return joined
 
 
 class BatchSize:

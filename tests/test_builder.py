@@ -70,6 +70,27 @@ def test_batches_of_strings_are_of_bounded_size_too(tmp_path: Path) -> None:
     assert [text for table in tables for text in table["text"].to_pylist()] == texts.tolist()
 
 
+def test_what_a_stream_gave_stays_when_the_file_changes(tmp_path: Path) -> None:
+    # Contiguous numbers, which a conversion writes straight from the mapped file.
+    file = write_h5(tmp_path / "a.h5", {"x": np.arange(100_000), "y": np.ones((100_000, 3))})
+    tables = [table for _, table in load(str(file), streaming=True)._ex_iterable.iter_arrow()]
+    content = file.read_bytes()
+    with open(file, "r+b") as handle:
+        handle.write(bytes(len(content)))
+    assert np.concatenate([table["x"].to_numpy() for table in tables]).tolist() == list(range(100_000))
+
+
+def test_batches_across_files_and_groups_are_in_order(tmp_path: Path) -> None:
+    files = [
+        str(write_h5(tmp_path / f"{number}.h5", {"x": np.arange(number * 1000, number * 1000 + count)}))
+        for number, count in enumerate([10, 1, 999, 3])
+    ]
+    wanted = np.concatenate([np.arange(n * 1000, n * 1000 + count) for n, count in enumerate([10, 1, 999, 3])])
+    for batch_size in (7, 1000, None):
+        loaded = load(files, batch_size=batch_size, cache_dir=str(tmp_path / str(batch_size)))
+        assert loaded["x"][:] == wanted.tolist()
+
+
 def test_narrow_rows_lie_in_large_record_batches(tmp_path: Path) -> None:
     file = write_h5(tmp_path / "a.h5", {"x": np.arange(300_000), "y": np.arange(300_000) / 7})
     sizes = [len(chunk) for chunk in load(str(file)).data["x"].chunks]

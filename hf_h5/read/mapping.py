@@ -12,7 +12,7 @@ from ..describe.schema import Column, Part
 from .direct import DirectDataset
 from .reader import TableReader
 
-__all__ = ["map_column"]
+__all__ = ["map_column", "map_rows"]
 
 
 def map_column(reader: TableReader, name: str) -> list[NDArray[Any]] | str:
@@ -32,20 +32,39 @@ def map_column(reader: TableReader, name: str) -> list[NDArray[Any]] | str:
     """
     found = []
     for part in reader.schema.parts:
-        mapped = _map_part(reader, part, reader.schema.columns[name], part.columns[name])
+        mapped = _map_part(reader, part, name, range(part.n_rows))
         if isinstance(mapped, str):
             return mapped
         found.append(mapped)
     return found
 
 
-def _map_part(reader: TableReader, part: Part, wanted: Column, column: Column) -> NDArray[Any] | str:
-    reason = _why_not_plain(wanted, column)
+def map_rows(reader: TableReader, start: int, stop: int) -> dict[str, NDArray[Any]]:
+    """Map the columns of some rows that can be; none where the rows lie in several files or groups.
+
+    Returns
+    -------
+    dict
+        By column ``(stop - start, *row_shape)`` over the mapped file, read-only.
+    """
+    table = reader.schema
+    number = int(table.starts.searchsorted(start, side="right")) - 1
+    if stop <= start or stop > table.starts[number + 1]:
+        return {}
+    part, first = table.parts[number], int(table.starts[number])
+    rows = range(start - first, stop - first)
+    mapped = {name: _map_part(reader, part, name, rows) for name in table.columns}
+    return {name: found for name, found in mapped.items() if not isinstance(found, str)}
+
+
+def _map_part(reader: TableReader, part: Part, name: str, rows: range) -> NDArray[Any] | str:
+    column = part.columns[name]
+    reason = _why_not_plain(reader.schema.columns[name], column)
     if reason is not None:
         return reason
     dtype, shape = column.dtype, tuple(size for size in column.row_shape if size is not None)
-    if part.n_rows == 0 or 0 in shape:
-        return np.empty((part.n_rows, *shape), dtype)
+    if not rows or 0 in shape:
+        return np.empty((len(rows), *shape), dtype)
     found = reader.find_dataset(part, column)
     if isinstance(found, str):
         return found
@@ -55,10 +74,11 @@ def _map_part(reader: TableReader, part: Part, wanted: Column, column: Column) -
     if offset % dtype.itemsize:
         return "its bytes are not aligned in the file"
     found.source.check()
-    view = found.source.view(offset, found.index.row_nbytes * part.n_rows)
+    row_bytes = found.index.row_nbytes
+    view = found.source.view(offset + rows.start * row_bytes, row_bytes * len(rows))
     if view is None:
         return "the file system cannot map files"
-    return np.frombuffer(view, dtype).reshape(part.n_rows, *shape)
+    return np.frombuffer(view, dtype).reshape(len(rows), *shape)
 
 
 def _why_not_plain(wanted: Column, column: Column) -> str | None:
