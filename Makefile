@@ -4,6 +4,7 @@
 #   make check    lint, types and tests
 #   make compat   a smoke suite on the oldest and newer versions of datasets, each in .venv-compat/VERSION
 #   make frameworks  training frameworks over a view, in .venv-frameworks, which takes the rest from .venv
+#   make writers  reads files that older pandas and anndata write, each in .venv-writers/YEAR
 #   make bench    reading side by side with h5py, a hand-written class and others; ARGS="-k gzip" runs a part
 #   make fuzz     2,000 broken files, each read in a process of its own; ARGS="--count 100 --seed 5"
 # And: make lint, make types, make format, make clean; PYTHON=python3.12 chooses the interpreter of .venv.
@@ -21,7 +22,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 COMPAT := 3.6.0 4.0.0 4.8.5 5.2.0
 COMPAT_TESTS := tests/compat/smoke.py tests/test_registry_extensions.py tests/test_nested.py tests/cache tests/loading_scripts
 
-.PHONY: demo test check compat frameworks lint types format clean bench fuzz
+# The versions of pandas and anndata of each year; .venv has the newest. Wheels of 2022 are for Python 3.11 only.
+WRITERS := 2022 2023 2024 2025 2026
+
+.PHONY: demo test check compat frameworks writers lint types format clean bench fuzz
 .NOTPARALLEL:
 
 demo: $(INSTALLED)
@@ -43,6 +47,10 @@ compat: $(COMPAT:%=.venv-compat/%/.installed)
 frameworks: .venv-frameworks/.installed
 	.venv-frameworks/bin/python -m pytest -n $(WORKERS) -W default tests/frameworks $(ARGS)
 
+# The file is named, as `make test`, which has no environments but .venv, must not find it.
+writers: $(WRITERS:%=.venv-writers/%/.installed)
+	$(BIN)/python -m pytest -n $(WORKERS) -W default tests/conventions/versions/read_back.py $(ARGS)
+
 bench: $(INSTALLED)
 	$(PIP) -r tests/benchmarks/requirements.txt
 	$(PIP) --no-deps -r tests/benchmarks/requirements-alone.txt
@@ -63,7 +71,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .venv-compat .venv-frameworks .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-compat .venv-frameworks .venv-writers .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # The stamp is written last, so an install that was cut short is done again. The build back end comes first and
 # --no-build-isolation second: constraints do not reach an isolated build.
@@ -95,4 +103,12 @@ PACKAGES := -c "import sysconfig; print(sysconfig.get_path('purelib'))"
 	echo "import site; site.addsitedir('$$($(BIN)/python $(PACKAGES))')" \
 	    > $$(.venv-frameworks/bin/python $(PACKAGES))/borrowed.pth
 	.venv-frameworks/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-dev.txt -r $<
+	@touch $@
+
+# Without pip, which takes a third of the time; that of .venv installs into them.
+.venv-writers/%/.installed: tests/conventions/versions/requirements-%.txt $(INSTALLED)
+	@echo "making .venv-writers/$*"
+	$(BIN)/python -m venv --clear --without-pip .venv-writers/$*
+	$(BIN)/python -m pip --python .venv-writers/$*/bin/python install --quiet --disable-pip-version-check --no-deps \
+	    --only-binary :all: -r $<
 	@touch $@

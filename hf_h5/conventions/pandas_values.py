@@ -138,7 +138,7 @@ def _foreign_zone(zone: Foreign) -> str | None:
             return _offset((days * 86_400 + seconds) // 60)
         case [[_, "_UTC" | "tzutc"], _]:
             return "UTC"
-        case [["pytz", "_p"], (str(name), *_)]:
+        case [["pytz", "_p"] | ["zoneinfo", "ZoneInfo._unpickle"], (str(name), *_)]:
             return name
         case [["pytz", "_FixedOffset"], (int(minutes), *_)]:
             return _offset(minutes)

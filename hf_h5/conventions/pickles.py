@@ -72,6 +72,7 @@ _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _EMPTY: dict[str, Callable[[], Any]] = {"EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _NOTHING = frozenset({"PROTO", "FRAME"})
+_LONGEST_NAME = 200
 
 
 class _Machine:
@@ -162,7 +163,7 @@ class _Machine:
 
     def _call(self, _: Any) -> None:
         arguments, called = self._stack.pop(), self._stack.pop()
-        self._stack.append(Foreign(called.name, tuple(arguments)))
+        self._stack.append(Foreign(_name_of_called(called), tuple(arguments)))
 
     def _instance(self, argument: Any) -> None:
         self._stack.append(Foreign(str(argument), tuple(self._since_mark())))
@@ -170,6 +171,15 @@ class _Machine:
     def _build(self, _: Any) -> None:
         state = self._stack.pop()
         self.top().state = state
+
+
+def _name_of_called(called: Foreign) -> str:
+    """The name of what is called; old protocols name a method by a call of ``getattr``."""
+    match called.name, called.arguments:
+        # One name may be called often: a long one would fill memory.
+        case "__builtin__ getattr" | "builtins getattr", (Foreign(arguments=None) as owner, str(method)):
+            return f"{owner.name}.{method}" if len(owner.name) + len(method) < _LONGEST_NAME else called.name
+    return called.name
 
 
 def is_label(value: Any) -> bool:

@@ -20,7 +20,8 @@ import hf_h5
 from hf_h5.errors import H5Warning, MismatchError
 
 anndata = pytest.importorskip("anndata")
-from tests.conventions.anndata_oracle import expect_same_as_anndata, read_with_anndata  # noqa: E402  # after the skip
+from tests.conventions.anndata_oracle import expect_same_as_anndata  # noqa: E402  # after the skip
+from tests.conventions.anndata_tables import read_with_anndata  # noqa: E402  # after the skip
 
 REAL = Path(__file__).parents[3] / "shared" / "realh5"
 

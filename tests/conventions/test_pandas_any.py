@@ -12,7 +12,8 @@ import pandas as pd
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.conventions.pandas_frames import read_rows, read_with_pandas
+from tests.conventions.pandas_frames import read_rows
+from tests.conventions.pandas_oracle import read_with_pandas
 
 ZONES = [None, "UTC", "Europe/Berlin", "US/Eastern", "+05:30"]
 UNITS = ["s", "ms", "us", "ns"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import pickle
+import zoneinfo
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,18 @@ def test_what_a_pickle_would_call_is_named_and_not_called(tmp_path: Path, protoc
     assert isinstance(found["a"], Foreign)
     assert found["b"] == [1]
     assert not (tmp_path / "touched").exists()
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_method_that_is_called_is_named_by_its_class(protocol: int) -> None:
+    found = parse_pickle(pickle.dumps(zoneinfo.ZoneInfo("US/Eastern"), protocol))
+    assert (found.name, found.arguments[0]) == ("zoneinfo ZoneInfo._unpickle", "US/Eastern")
+
+
+def test_long_names_of_methods_are_not_made_again_and_again() -> None:
+    method = b"V" + b"m" * 20_000 + b"\np0\n"
+    raw = b"(c__builtin__\ngetattr\n(ca\nb\n" + method + b"tRp1\n(tR" + b"g1\n(tR" * 5_000 + b"l."
+    assert all(len(each.name) < 100 for each in parse_pickle(raw))
 
 
 def test_arrays_and_dates_keep_their_arguments() -> None:

@@ -1,0 +1,1 @@
+"""Files that older versions of pandas and anndata write: ``make writers``."""
