@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -9,12 +10,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import datasets
 import h5py
 import numpy as np
 import pytest
 
 from hf_h5.cli import main, messages, options
 from hf_h5.cli.main import make_parser
+from hf_h5.cli.style import CommandParser
+from hf_h5.describe.options import Options
+from hf_h5.errors import DamagedFileError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -43,7 +48,7 @@ def test_help_fits_one_screen(capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert max(map(len, lines)) <= 80
 
 
-@pytest.mark.parametrize("command", ["describe", "demo"])
+@pytest.mark.parametrize("command", ["describe", "convert", "demo"])
 def test_help_of_a_command_fits_two_screens(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([command, "--help"])
@@ -77,7 +82,9 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
 def test_options_are_those_of_the_package() -> None:
     given = ["--columns", "a,b", "--columns", "c/*", "--table", "/t", "--layout", "steps", "--no-splits"]
     given += ["--class-labels", "y=cat,dog", "--class-labels", "z=/names@attribute", "--allow-external", "data"]
-    given += ["--rows", "time", "--decode", "--dense", "--isolate"]
+    given += ["--rows", "time", "--decode", "--dense", "--isolate", "--nested", "--route", "direct", "--threads", "2"]
+    given += ["--limits", "seconds=600", "--limits", "columns=5", "--axis", "-1"]
+    given += ["--features", '{"a": {"_type": "Value", "dtype": "int8"}}']
     arguments = make_parser().parse_args(["describe", "x.h5", *given])
     assert options.given_options(arguments) == {
         "columns": ["a", "b", "c/*"],
@@ -90,6 +97,28 @@ def test_options_are_those_of_the_package() -> None:
         "decode": True,
         "dense": True,
         "isolate": True,
+        "nested": True,
+        "route": "direct",
+        "threads": 2,
+        "limits": {"seconds": 600, "columns": 5},
+        "axis": -1,
+        "features": datasets.Features({"a": datasets.Value("int8")}),
+    }
+
+
+def test_each_option_of_the_package_is_a_flag_of_some_command() -> None:
+    parser = CommandParser()
+    options.add_options(parser, several=True, converts=True)
+    flags = set(vars(parser.parse_args([])))
+    assert {field.name for field in dataclasses.fields(Options)} - flags == {"arrays"}
+
+
+def test_splits_and_axes_of_named_columns_are_mappings() -> None:
+    given = ["--splits", "train=/mask/a", "--splits", "test=/mask/b", "--axis", "eeg=-1", "--axis", "emg=1"]
+    arguments = make_parser().parse_args(["describe", "x.h5", *given])
+    assert options.given_options(arguments) == {
+        "splits": {"train": "/mask/a", "test": "/mask/b"},
+        "axis": {"eeg": -1, "emg": 1},
     }
 
 
@@ -113,6 +142,13 @@ def test_the_process_describes_a_file_and_is_quiet_on_stderr(file: Path) -> None
         (["describe", "x.h5", "--columns", "z"], "ColumnError"),
         (["describe", "x.h5", "--table", "/z"], "TableError"),
         (["describe", "x.h5", "--class-labels", "y"], "OptionError"),
+        (["describe", "x.h5", "--limits", "columns=many"], "OptionError"),
+        (["describe", "x.h5", "--limits", "colums=3"], "OptionError"),
+        (["describe", "x.h5", "--axis", "x=last"], "OptionError"),
+        (["describe", "x.h5", "--features", "absent.json"], "MissingFileError"),
+        (["describe", "x.h5", "--features", "x.h5"], "OptionError"),
+        (["describe", "x.h5", "--features", "{"], "OptionError"),
+        (["describe", "x.h5", "--features", '{"x": "int8"}'], "OptionError"),
         (["demo", "absent.h5"], "MissingFileError"),
         (["demo", "text.h5"], "NotHDF5Error"),
     ],
@@ -184,3 +220,16 @@ def test_describing_leaves_torch_out(file: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=100)
     assert (done.stdout.splitlines()[-1], done.stderr) == ("False", "")
+
+
+@pytest.mark.parametrize("flag", ["--json", "--quiet", "-q", "--debug"])
+def test_every_command_has_the_flags_of_the_style(flag: str) -> None:
+    given = vars(CommandParser(prog="any").parse_args([flag]))
+    assert [name for name, value in given.items() if value] == [{"-q": "quiet"}.get(flag, flag.strip("-"))]
+
+
+def test_an_error_of_a_library_is_told_by_its_cause(capsys: pytest.CaptureFixture[str]) -> None:
+    error = datasets.exceptions.DatasetGenerationError("An error occurred")
+    error.__cause__ = DamagedFileError("cut short", file="x.h5")
+    messages.print_error(error)
+    assert capsys.readouterr().err == "hf-h5: DamagedFileError: cut short [x.h5]\n"

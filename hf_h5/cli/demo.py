@@ -14,7 +14,7 @@ def add_command(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "demo",
-        help="the whole path: convert, open in place, compare every value, train, draw",
+        help="the whole path: convert, open, compare, train, draw",
         description="Convert an HDF5 file to a datasets.Dataset, open it in place as a torch view, compare every value "
         "of both with h5py, train the same classifier from each, save as Parquet, and draw a picture. "
         "Without FILE: real images of handwritten digits.",
@@ -28,4 +28,4 @@ def add_command(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from ..tools.demo import run_demo
 
-    return run_demo(arguments.file, arguments.output, given_options(arguments))
+    return run_demo(arguments.file, arguments.output, given_options(arguments), arguments.console)

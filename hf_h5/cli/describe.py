@@ -20,7 +20,6 @@ def add_command(commands: Any) -> None:
         "sizes, and what is not loaded.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="HDF5 files, or patterns in quotes")
-    parser.add_argument("--json", action="store_true", help="one line of JSON per file, nothing shortened")
     add_options(parser)
     parser.set_defaults(run=_run)
 
@@ -29,5 +28,5 @@ def _run(arguments: argparse.Namespace) -> int:
     from ..tools.describe import run_describe
 
     return run_describe(
-        arguments.files, as_json=arguments.json, on_error=reporter(arguments), options=given_options(arguments)
+        arguments.files, arguments.console, on_error=reporter(arguments), options=given_options(arguments)
     )

@@ -14,29 +14,26 @@ import warnings
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from ..errors import H5Error
-from . import convert, demo, describe
-from .messages import WarningPrinter, print_error
+from ..tools.console import Console
+from . import completion, convert, demo, describe
+from .messages import EXPECTED, WarningPrinter, print_error
+from .style import CommandParser, MainHelp
 
 __all__ = ["main"]
 
-_COMMANDS = (describe, convert, demo)
-"""In the order of the help; a command is a module with ``add_command``."""
+_COMMANDS = (describe, convert, demo, completion)
+"""In the order of the help; a command is a module with ``add_command``, whose ``run`` finds ``arguments.console``."""
 
 _FAILED = 2
 _INTERRUPTED = 128 + signal.SIGINT
 _CLOSED_PIPE = 141  # 128 + SIGPIPE, which Windows lacks: what a shell reports for `command | head`
 
 _EPILOG = """\
-exit codes:
-  0 done, 1 a comparison found a difference, 2 wrong usage or unreadable file
+exit codes: 0 done, 1 a comparison found a difference, 2 wrong usage or bad file
 
 examples:
-  hf-h5 describe data.h5              what is in the file, and how it will load
-  hf-h5 describe data.h5 --json       the same for programs
-  hf-h5 convert data.h5 -o data/      Parquet shards; goes on where it stopped
-  hf-h5 demo                          the whole path on real images
-  hf-h5 demo data.h5                  the same on your own file
+  hf-h5 describe data.h5           what is in the file, and how it will load
+  hf-h5 convert data.h5 -o data/   Parquet shards; goes on where it stopped
 """
 
 
@@ -53,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command is None:
         parser.print_help()
         return _FAILED
-    with warnings.catch_warnings():
+    arguments.console = Console(json=arguments.json, quiet=arguments.quiet)
+    with warnings.catch_warnings(), arguments.console.libraries_alike():
         warnings.showwarning = WarningPrinter()
         return _run(arguments)
 
@@ -70,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return _INTERRUPTED
-    except (H5Error, OSError) as error:
+    except EXPECTED as error:
         if arguments.debug:
             traceback.print_exc()
         else:
@@ -83,13 +81,13 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of every command."""
     parser = argparse.ArgumentParser(
         prog="hf-h5",
-        description="HDF5 files in Hugging Face datasets and PyTorch.",
+        description="HDF5 files in Hugging Face datasets and PyTorch. Help: hf-h5 COMMAND --help",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=MainHelp,
     )
-    parser.add_argument("--version", action="version", version=_versions())
-    parser.set_defaults(command=None, debug=False)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    parser.add_argument("-V", "--version", action="version", version=_versions(), help="show the versions that count")
+    parser.set_defaults(command=None, debug=False, json=False, quiet=False)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", parser_class=CommandParser)
     for command in _COMMANDS:
         command.add_command(commands)
     return parser

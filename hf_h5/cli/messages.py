@@ -9,15 +9,27 @@ from collections.abc import Callable
 from typing import TextIO
 
 from ..errors import H5Error, shown
+from ..tools.console import LIBRARY_ERRORS, paint
 
-__all__ = ["WarningPrinter", "print_error", "reporter"]
+__all__ = ["EXPECTED", "WarningPrinter", "print_error", "reporter"]
+
+EXPECTED: tuple[type[Exception], ...] = (H5Error, OSError, MemoryError, *LIBRARY_ERRORS)
+"""What may go wrong without a fault of this package; anything else is one, and shows its traceback."""
 
 
 def print_error(error: BaseException) -> None:
     """Say on stderr what went wrong."""
-    print(
-        f"hf-h5: {type(error).__name__}: {error if isinstance(error, H5Error) else shown(str(error))}", file=sys.stderr
-    )
+    error = _cause(error)
+    text = str(error) if isinstance(error, H5Error) else shown(str(error))
+    print(f"hf-h5: {paint(type(error).__name__, 'red', stream=sys.stderr)}: {text}", file=sys.stderr)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What a library's error that says nothing itself was raised from."""
+    cause = error.__cause__
+    if isinstance(error, H5Error) or not isinstance(cause, EXPECTED):
+        return error
+    return _cause(cause)
 
 
 class WarningPrinter:
@@ -39,7 +51,8 @@ class WarningPrinter:
         text = shown(str(message))
         if text not in self._printed:
             self._printed.add(text)
-            print(f"hf-h5: warning: {text}", file=file or sys.stderr)
+            stream = file or sys.stderr
+            print(f"hf-h5: {paint('warning', 'yellow', stream=stream)}: {text}", file=stream)
 
 
 def reporter(arguments: argparse.Namespace) -> Callable[[H5Error | OSError], None]:

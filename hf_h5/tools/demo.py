@@ -16,7 +16,7 @@ import hf_h5
 from ..describe.wording import bytes_text, count_text
 from ..errors import H5Error, MissingPackageError
 from .compare import compare_values, first_unequal_row
-from .console import Narrator
+from .console import Console, Narrator
 from .digits import write_digits
 from .picture import Samples, draw_picture, find_images, to_image
 from .training import Task, Trained, find_task, start_torch, train_classifier
@@ -40,7 +40,7 @@ class _Modes:
     table: Any
 
 
-def run_demo(file: str | None, folder: str, options: Mapping[str, Any]) -> int:
+def run_demo(file: str | None, folder: str, options: Mapping[str, Any], console: Console | None = None) -> int:
     """Convert, open in place, compare, train, save and draw, saying what is done.
 
     Parameters
@@ -51,6 +51,8 @@ def run_demo(file: str | None, folder: str, options: Mapping[str, Any]) -> int:
         Where everything is written.
     options
         Options of the package, for both modes.
+    console
+        Says nothing on the way if it is quiet or prints JSON.
 
     Returns
     -------
@@ -58,7 +60,8 @@ def run_demo(file: str | None, folder: str, options: Mapping[str, Any]) -> int:
         0, or 1 if two values that should be the same are not.
     """
     _need_torch()
-    narrator = Narrator()
+    console = console or Console()
+    narrator = Narrator(quiet=console.quiet or console.json)
     if file is None:
         os.makedirs(folder, exist_ok=True)
         file = os.path.join(folder, "digits.h5")
@@ -69,10 +72,18 @@ def run_demo(file: str | None, folder: str, options: Mapping[str, Any]) -> int:
     bars_were_on = not datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
-        return _run(narrator, file, folder, options)
+        is_same = _run(narrator, file, folder, options)
     finally:
         if bars_were_on:
             datasets.enable_progress_bars()
+    if is_same:
+        text = (
+            f"\nDone in {narrator.total_s():.1f} s: both modes hold the same values. Everything is in {folder}{os.sep}"
+        )
+    else:
+        text = "\nStopped: the modes do NOT hold the same values"
+    console.result(text, {"file": file, "folder": folder, "same": is_same}, brief="")
+    return 0 if is_same else 1
 
 
 def _need_torch() -> None:
@@ -84,7 +95,8 @@ def _need_torch() -> None:
         ) from error
 
 
-def _run(narrator: Narrator, file: str, folder: str, options: Mapping[str, Any]) -> int:
+def _run(narrator: Narrator, file: str, folder: str, options: Mapping[str, Any]) -> bool:
+    """Whether everything that should be the same is."""
     with narrator.step(f"Look into it: hf-h5 describe {file}"):
         text = str(hf_h5.describe(file, **_for_describe(options)))
         narrator.done("described from the headers; no rows were read")
@@ -106,23 +118,22 @@ def _run(narrator: Narrator, file: str, folder: str, options: Mapping[str, Any])
         with narrator.step("Compare every value: cached, direct and h5py"):
             same = [_compare(narrator, each) for each in modes]
             if not all(same):
-                return 1
+                return False
         first = modes[0]
         with narrator.step("Train the same small classifier from each"):
             losses = _train(narrator, first)
             if losses is None:
-                return 1
+                return False
         with narrator.step("Save the converted set as Parquet and load it back"):
             same = [_save(narrator, each, folder) for each in modes]
             if not all(same):
-                return 1
+                return False
         with narrator.step("Draw a picture"):
             _draw(narrator, first, losses, os.path.join(folder, "demo.png"), os.path.basename(file))
     finally:
         for each in modes:
             each.view.close()
-    print(f"\nDone in {narrator.total_s():.1f} s: both modes hold the same values. Everything is in {folder}{os.sep}")
-    return 0
+    return True
 
 
 def _for_describe(options: Mapping[str, Any]) -> dict[str, Any]:

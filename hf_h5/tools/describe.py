@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,14 +10,15 @@ from .. import describe
 from ..describe.opening import expand_files
 from ..describe.schema import Schema
 from ..errors import H5Error
+from .console import Console
 
 __all__ = ["run_describe"]
 
 
 def run_describe(
     files: Sequence[str],
+    console: Console,
     *,
-    as_json: bool,
     on_error: Callable[[H5Error | OSError], None],
     options: Mapping[str, Any],
 ) -> int:
@@ -28,8 +28,8 @@ def run_describe(
     ----------
     files
         Files or patterns.
-    as_json
-        One line of JSON per file instead of text.
+    console
+        Is handed the text and the JSON of each file.
     on_error
         Called with what is wrong with one file; the others are still described.
 
@@ -42,8 +42,9 @@ def run_describe(
     for pattern in files:
         try:
             for file in expand_files(pattern):
-                print(separator + _text(describe(file, **options), as_json, options))
-                separator = "" if as_json else "\n"
+                schema = describe(file, **options)
+                console.result(separator + _text(schema, options), schema.to_dict())
+                separator = "\n"
         except BrokenPipeError:
             raise
         except (H5Error, OSError) as error:
@@ -52,9 +53,7 @@ def run_describe(
     return code
 
 
-def _text(schema: Schema, as_json: bool, options: Mapping[str, Any]) -> str:
-    if as_json:
-        return json.dumps(schema.to_dict(), allow_nan=False)
+def _text(schema: Schema, options: Mapping[str, Any]) -> str:
     if schema.table is None:
         return str(schema)
     arguments = "".join(f", {name}={value!r}" for name, value in options.items())

@@ -12,6 +12,7 @@ import pytest
 
 import hf_h5
 from hf_h5 import describe
+from hf_h5.tools.console import Console
 from hf_h5.tools.describe import run_describe
 
 
@@ -25,7 +26,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def described(file: Path, capsys: pytest.CaptureFixture[str], **options: object) -> str:
-    assert run_describe([str(file)], as_json=False, on_error=pytest.fail, options=options) == 0
+    assert run_describe([str(file)], Console(), on_error=pytest.fail, options=options) == 0
     return capsys.readouterr().out
 
 
@@ -65,7 +66,7 @@ def test_the_lines_that_it_shows_load_the_file(
 
 def test_a_pattern_describes_each_file(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (file.parent / "y.h5").write_bytes(file.read_bytes())
-    run_describe([str(file.parent / "*.h5")], as_json=False, on_error=pytest.fail, options={})
+    run_describe([str(file.parent / "*.h5")], Console(), on_error=pytest.fail, options={})
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[0] for line in lines if line.startswith(str(file.parent))] == [
         str(file.parent / "x.h5"),
