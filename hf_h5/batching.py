@@ -5,6 +5,7 @@ What the builder, conversions and engines make their data of.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -70,7 +71,7 @@ def arrow_batches(
         Number of the range, number of the batch in it, and the batch. With ``on_bad_rows="skip"`` rows may lack,
         each with a warning.
     """
-    size = _batch_size(options, reader.schema)
+    size = _batch_size(options, reader.schema, 2 if are_written else 1)
     pieces = plan_batches(join_ranges(ranges) if are_written else ranges, size, reader.row_groups())
     arrays = BatchArrays(reader.schema.columns, Memory(_FREE_BYTES))
     with ThreadPoolExecutor(1, thread_name_prefix="hf_h5-ahead") as ahead:
@@ -96,11 +97,27 @@ def arrow_batches(
                 coming.cancel()
 
 
-def _batch_size(options: Options, table: Table) -> BatchSize:
-    if options.batch_size:
-        return BatchSize(options.batch_size)
+def _batch_size(options: Options, table: Table, least: int) -> BatchSize:
+    """How many rows batches have; those of varying size are at least ``least`` together.
+
+    The writers of ``datasets`` keep batches of one row in memory until they have a number of rows that is set before.
+    """
     varies = any(column.is_ragged or column.dtype.kind == "O" for column in table.columns.values())
-    return BatchSize(max(1, BATCH_BYTES // table.row_bytes), target_bytes=BATCH_BYTES if varies else None)
+    if options.batch_size:
+        return BatchSize(max(options.batch_size, least) if varies else options.batch_size)
+    rows = max(1, BATCH_BYTES // table.row_bytes)
+    if not varies:
+        return BatchSize(rows)
+    return BatchSize(max(rows, least), least, target_bytes=BATCH_BYTES, row_bytes=_most_row_bytes(table))
+
+
+def _most_row_bytes(table: Table) -> int:
+    """What a row of the first file can take on average: strings and lists lie in the file as they are."""
+    file = table.files[0] if table.files else ""
+    n_rows = sum(part.n_rows for part in table.parts if part.file == file)
+    if not n_rows or not os.path.exists(file):
+        return 1
+    return table.row_bytes + os.path.getsize(file) // n_rows
 
 
 def _read(reader: AnyReader, start: int, stop: int, arrays: BatchArrays, *, may_map: bool) -> dict[str, Any]:

@@ -118,6 +118,10 @@ class BatchSize:
     ----------
     rows
         Rows of every batch; the most that one has if rows vary.
+    least
+        The fewest that one has if rows vary.
+    row_bytes
+        What a row has at most on average, as far as this is known before one was read.
     target_bytes
         Bytes that a batch is to hold; None if all rows are of one size, so that ``rows`` says it all.
 
@@ -131,16 +135,18 @@ class BatchSize:
     256
     """
 
-    def __init__(self, rows: int, *, target_bytes: int | None = None) -> None:
-        self._most = rows
+    def __init__(self, rows: int, least: int = 1, *, target_bytes: int | None = None, row_bytes: int = 1) -> None:
+        self._most, self._least = rows, least
         self._target_bytes = target_bytes
-        self.rows = rows if target_bytes is None else min(rows, _FIRST_ROWS)
+        self.rows = rows
+        if target_bytes is not None:
+            self.rows = max(least, min(rows, _FIRST_ROWS, target_bytes // max(1, row_bytes)))
 
     def note(self, n_rows: int, n_bytes: int) -> None:
         """Learn from a batch how large rows are; the next one is at most eight times as long."""
         if self._target_bytes is not None and n_rows:
             fitting = self._target_bytes * n_rows // max(1, n_bytes)
-            self.rows = max(1, min(fitting, _GROWTH * n_rows, self._most))
+            self.rows = max(self._least, min(fitting, _GROWTH * n_rows, self._most))
 
 
 def batch_bounds(start: int, stop: int, rows: int, groups: NDArray[np.int64]) -> list[tuple[int, int]]:

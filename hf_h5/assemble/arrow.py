@@ -41,6 +41,8 @@ _MAX_OFFSETS = 6
 # A record batch costs a Python call per column to write and to map; beyond this size that is nothing.
 _RECORD_BYTES = 1 << 20
 _DEFAULT_RECORD_ROWS = 1000
+# Batches of a single row are kept until there are so many bytes of them.
+_HELD_BYTES = 16 << 20
 
 
 def table_features(table: Table, *, nested: bool = False, given: Any = None) -> datasets.Features:
@@ -95,12 +97,16 @@ def _feature(spec: FeatureSpec) -> Any:
 def record_rows(features: datasets.Features, row_bytes: int) -> int | None:
     """Rows of the record batches in the cache; None: as many as ``datasets`` takes by default.
 
-    Of narrow rows ``datasets`` writes a thousand together, and of pictures a hundred, which are decoded one by one.
+    Of narrow rows ``datasets`` writes a thousand together, and of pictures a hundred, which are decoded one by one; it
+    holds as many in memory where rows are so large that each comes alone.
     """
     if any(require_decoding(feature) for feature in features.values()):
         return None
     rows = _RECORD_BYTES // row_bytes
-    return rows if rows > _DEFAULT_RECORD_ROWS else None
+    if rows > _DEFAULT_RECORD_ROWS:
+        return rows
+    held = max(1, _HELD_BYTES // row_bytes)
+    return held if held < _DEFAULT_RECORD_ROWS else None
 
 
 def to_arrow_table(batch: Batch, table: Table, features: datasets.Features, *, nested: bool = False) -> pa.Table:
@@ -141,10 +147,11 @@ def _struct(value: Any) -> pa.Array:
     return pa.StructArray.from_arrays([_struct(inner) for inner in value.values()], names=list(value))
 
 
-def to_column(values: NDArray[Any] | pa.Array, column: Column, feature: Any) -> pa.Array:
+def to_column(values: NDArray[Any] | pa.Array | pa.ChunkedArray, column: Column, feature: Any) -> pa.Array:
     """One column of a batch as an Arrow array of its feature's type.
 
-    Values that are an Arrow array already, of the type that the file's values have, are only cast.
+    Values that are an Arrow array already, of the type that the file's values have, are only cast; rows of a
+    ``datasets.Dataset`` come in their feature's type.
 
     Raises
     ------
@@ -152,6 +159,10 @@ def to_column(values: NDArray[Any] | pa.Array, column: Column, feature: Any) -> 
         If a value does not fit the feature that the user asked for.
     """
     mask: NDArray[np.bool_] | None = None
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        wanted = datasets.features.features.get_nested_type(feature)
+        if values.type == wanted:
+            return values
     if isinstance(values, np.ma.MaskedArray):
         mask = np.ma.getmaskarray(values).reshape(len(values), -1).all(axis=1)  # type: ignore[assignment]
         values = values.data
