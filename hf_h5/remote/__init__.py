@@ -1,0 +1,1 @@
+"""Files behind URLs: their bytes by ranges, what is kept of them, and the index file that may lie beside them."""
