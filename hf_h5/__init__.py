@@ -17,6 +17,7 @@ from .opening import describe, open_table
 from .registry import register, register_builder, unregister
 
 if TYPE_CHECKING:
+    from .tools.verify import verify
     from .view import H5TorchView
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "open_table",
     "register",
     "unregister",
+    "verify",
 ]
 
 register_builder()
@@ -41,6 +43,10 @@ def __getattr__(name: str) -> Any:
         from .view import H5TorchView
 
         return H5TorchView
+    if name == "verify":
+        from .tools.verify import verify
+
+        return verify
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -5,6 +5,9 @@ It follows the described column (which dataset, which field, which labels), and 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from types import TracebackType
 from typing import Any
 
 import h5py
@@ -12,49 +15,124 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..describe.elements import Binary, Element, Label, Number, Ragged, Struct, Text
-from ..describe.schema import Column, Part
+from ..describe.opening import check_filters, open_dataset, open_hdf5
+from ..describe.schema import Column, Part, Table
 
-__all__ = ["NoCounterpartError", "h5py_rows"]
+__all__ = ["NoCounterpartError", "Oracle"]
 
 Rows = list[Any] | NDArray[Any]
+
+_NO_CODE = 1 << 64
 
 
 class NoCounterpartError(ValueError):
     """h5py has no value to compare with; the message says why."""
 
 
-def h5py_rows(handle: h5py.File, part: Part, column: Column, start: int, stop: int) -> Rows:
-    """Rows ``start`` to ``stop`` of a column of one part.
+class Oracle:
+    """Rows of a table according to h5py; a context manager that closes the files it opened.
 
     Parameters
     ----------
-    column
-        As the part stores it; its labels in the order and number of the whole table.
-
-    Returns
-    -------
-    array or list
-        ``(n, ...)`` in the column's dtype for numbers and labels of one shape; else one value per row.
-
-    Raises
-    ------
-    NoCounterpartError
-        If h5py cannot read the values, or is known to return others.
+    table
+        Which datasets, fields and labels its columns are.
     """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._open: dict[str, h5py.File] = {}
+        # Fields of a compound are columns of one dataset, which is read once for all of them.
+        self._place: tuple[int, int, int] = (0, 0, 0)
+        self._taken: dict[tuple[str, str], NDArray[Any]] = {}
+
+    def rows(self, name: str, rows: range | NDArray[np.int64]) -> Iterator[tuple[int, Rows]]:
+        """Yield the values of ascending rows in pieces, each with the number of its first value among them.
+
+        Raises
+        ------
+        NoCounterpartError
+            If h5py cannot read the values, or is known to return others.
+        """
+        for offset, start, stop in _runs(rows):
+            while start < stop:
+                number = int(np.searchsorted(self._table.starts, start, side="right")) - 1
+                first, part = int(self._table.starts[number]), self._table.parts[number]
+                end = min(stop, first + part.n_rows)
+                yield offset, self.part_rows(part, name, start - first, end - first)
+                offset, start = offset + end - start, end
+
+    def part_rows(self, part: Part, name: str, start: int, stop: int) -> Rows:
+        """Rows ``start`` to ``stop`` of one part.
+
+        Returns
+        -------
+        array or list
+            ``(n, ...)`` in the column's dtype for numbers and labels of one shape; else one value per row.
+        """
+        column = _column_of(self._table, part, name)
+        _check_stored(column)
+        if self._place != (id(part), start, stop):
+            self._place, self._taken = (id(part), start, stop), {}
+        key = part.file_of(column), part.path_of(column)
+        try:
+            dataset = open_dataset(self._file(key[0]), key[1])
+            _check_comparable(column, dataset)
+            if key not in self._taken:
+                check_filters(key[0], [column])
+                self._taken[key] = _taken(dataset, column, start, stop)
+        except (OSError, TypeError) as error:
+            raise NoCounterpartError(f"h5py cannot read it: {error}") from error
+        values = _field(self._taken[key], column)
+        return _rows(values, column.element) if column.take == "rows" else [_rows(values, column.element)]
+
+    def _file(self, file: str) -> h5py.File:
+        if file not in self._open:
+            self._open[file] = open_hdf5(file)
+        return self._open[file]
+
+    def __enter__(self) -> Oracle:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for handle in self._open.values():
+            handle.close()
+
+
+def _runs(rows: range | NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+    """Ascending rows as runs: place of the first one among them, its number, and the number after the last."""
+    if isinstance(rows, range):
+        if len(rows):
+            yield 0, rows.start, rows.stop
+        return
+    cuts = np.flatnonzero(np.diff(rows) != 1) + 1
+    for run, offset in zip(np.split(rows, cuts), [0, *cuts.tolist()], strict=True):
+        if len(run):
+            yield offset, int(run[0]), int(run[-1]) + 1
+
+
+def _column_of(table: Table, part: Part, name: str) -> Column:
+    """The column as the part stores it, with the labels of the whole table."""
+    column = part.columns.get(name)
+    if column is None:
+        raise NoCounterpartError("it holds several datasets")
+    merged = table.columns[name].element
+    if not isinstance(column.element, Label) or not isinstance(merged, Label):
+        return column
+    code_of = dict(zip(column.element.names, column.element.codes, strict=True))
+    # Labels that only other parts have get codes that this part cannot hold.
+    codes = tuple(code_of.get(label, _NO_CODE) for label in merged.names)
+    return replace(column, element=Label(merged.names, codes))
+
+
+def _check_stored(column: Column) -> None:
     if column.take in ("constant", "counter", "missing"):
         raise NoCounterpartError("no dataset holds it")
     if column.take == "derived":
-        raise NoCounterpartError(f"it is made of several datasets or of more than their types say ({column.derived})")
+        raise NoCounterpartError(f"a convention makes it: {column.derived}")
     if column.feature is not None:
         raise NoCounterpartError(f"it was asked for as {column.feature_text}")
-    dataset = handle[part.path_of(column)]
-    _check_comparable(column, dataset)
-    try:
-        values = _taken(dataset, column, start, stop)
-    except (OSError, TypeError) as error:
-        raise NoCounterpartError(f"h5py cannot read it: {error}") from error
-    values = _field(values, column)
-    return _rows(values, column.element) if column.take == "rows" else [_rows(values, column.element)] * (stop - start)
 
 
 def _taken(dataset: h5py.Dataset, column: Column, start: int, stop: int) -> NDArray[Any]:
