@@ -9,6 +9,8 @@ The tree (each class also inherits the built-in that a caller would catch)::
     ├── FileChangedError      (OSError)            replaced or rewritten while open
     ├── FilterError           (OSError)            stored with a filter that is not available
     ├── ClosedError           (ValueError)         used after close()
+    ├── AccessError           (PermissionError)    the server wants a token, or other rights
+    ├── TransferError         (ConnectionError)    the server does not answer, or not as it should
     ├── RefusedError          (PermissionError)    reading it would reach outside the file
     │   └── LimitError        (PermissionError)    larger or deeper than a budget allows
     ├── LayoutError           (ValueError)         the file's datasets do not form the asked-for table
@@ -29,6 +31,7 @@ import os
 from collections.abc import Iterable
 
 __all__ = [
+    "AccessError",
     "ClosedError",
     "ColumnError",
     "DamagedFileError",
@@ -48,6 +51,7 @@ __all__ = [
     "RefusedError",
     "RowError",
     "TableError",
+    "TransferError",
     "closest_names",
     "shown",
 ]
@@ -129,6 +133,14 @@ class FilterError(H5Error, OSError):
 
 class ClosedError(H5Error, ValueError):
     """A view or reader was used after ``close()``."""
+
+
+class AccessError(H5Error, PermissionError):
+    """The server refuses to hand out the file: a token is missing, or has not the rights."""
+
+
+class TransferError(H5Error, ConnectionError):
+    """The server does not answer, or not as it should; waiting and asking again did not help."""
 
 
 class RefusedError(H5Error, PermissionError):

@@ -12,6 +12,7 @@ from hf_h5 import errors
 from hf_h5.errors import H5Error, RefusedError, closest_names, shown
 
 BUILTINS = {
+    "AccessError": PermissionError,
     "ClosedError": ValueError,
     "ColumnError": KeyError,
     "DamagedFileError": OSError,
@@ -29,6 +30,7 @@ BUILTINS = {
     "RefusedError": PermissionError,
     "RowError": IndexError,
     "TableError": KeyError,
+    "TransferError": ConnectionError,
 }
 every_class = pytest.mark.parametrize("name", BUILTINS)
 
