@@ -8,6 +8,7 @@ The tree (each class also inherits the built-in that a caller would catch)::
     ├── DamagedFileError      (OSError)            HDF5, but truncated or corrupt
     ├── FileChangedError      (OSError)            replaced or rewritten while open
     ├── FilterError           (OSError)            stored with a filter that is not available
+    ├── HubError              (OSError)            the Hub said no, or did not answer
     ├── ClosedError           (ValueError)         used after close()
     ├── AccessError           (PermissionError)    the server wants a token, or other rights
     ├── TransferError         (ConnectionError)    the server does not answer, or not as it should
@@ -41,6 +42,7 @@ __all__ = [
     "FormatError",
     "H5Error",
     "H5Warning",
+    "HubError",
     "LayoutError",
     "LimitError",
     "MismatchError",
@@ -129,6 +131,10 @@ class FileChangedError(H5Error, OSError):
 
 class FilterError(H5Error, OSError):
     """Chunks are stored with a filter that cannot be undone here."""
+
+
+class HubError(H5Error, OSError):
+    """The Hub refused, has no room, or could not be reached."""
 
 
 class ClosedError(H5Error, ValueError):

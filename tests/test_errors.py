@@ -20,6 +20,7 @@ BUILTINS = {
     "FileChangedError": OSError,
     "FilterError": OSError,
     "FormatError": TypeError,
+    "HubError": OSError,
     "LayoutError": ValueError,
     "LimitError": PermissionError,
     "MismatchError": ValueError,
