@@ -6,6 +6,7 @@ imported when a view is made.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import errors
@@ -17,6 +18,7 @@ from .opening import describe, open_table
 from .registry import register, register_builder, unregister
 
 if TYPE_CHECKING:
+    from . import distributed
     from .tools.verify import verify
     from .view import H5TorchView
 
@@ -26,6 +28,7 @@ __all__ = [
     "H5TorchView",
     "collate",
     "describe",
+    "distributed",
     "errors",
     "load_dataset",
     "open_dataset",
@@ -47,6 +50,8 @@ def __getattr__(name: str) -> Any:
         from .tools.verify import verify
 
         return verify
+    if name == "distributed":
+        return importlib.import_module(".distributed", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

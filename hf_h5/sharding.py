@@ -56,9 +56,9 @@ def plan_ranges(groups: NDArray[np.int64], row_bytes: int) -> list[tuple[int, in
 def cut_by_bytes(
     groups: NDArray[np.int64], at_groups: NDArray[np.float64], budget_bytes: float
 ) -> list[tuple[int, int]]:
-    """Cut a table at the boundaries of row groups into ranges that each hold as much as the budget allows.
+    """Cut a table at the boundaries of row groups into as few ranges as a budget of each allows, and these evenly.
 
-    A row group that exceeds it is a range of its own.
+    A row group that exceeds the budget is a range of its own.
 
     Parameters
     ----------
@@ -69,18 +69,33 @@ def cut_by_bytes(
 
     Examples
     --------
-    >>> cut_by_bytes(np.array([0, 4, 8, 10]), np.array([0.0, 400.0, 500.0, 1000.0]), 500)
-    [(0, 8), (8, 10)]
+    >>> cut_by_bytes(np.array([0, 4, 8, 10, 12]), np.array([0.0, 400.0, 500.0, 900.0, 1000.0]), 900)
+    [(0, 8), (8, 12)]
     """
+    places = _fill(at_groups, budget_bytes)
+    if len(places) < 2:
+        return [(0, int(groups[-1]))]
+    # The smallest budget that makes do with as many ranges, to within a thousandth.
+    low, high = budget_bytes / 2, budget_bytes
+    for _ in range(10):
+        middle = (low + high) / 2
+        tried = _fill(at_groups, middle)
+        if len(tried) == len(places):
+            places, high = tried, middle
+        else:
+            low = middle
+    return [(int(start), int(stop)) for start, stop in itertools.pairwise(groups[places])]
+
+
+def _fill(at_groups: NDArray[np.float64], budget_bytes: float) -> list[int]:
+    """Boundaries of ranges that each take row groups as long as the budget lasts."""
     # Sums of fractions must not cut a group off that just fits.
-    slack = 1e-9 * float(at_groups[-1])
-    bounds, place, last = [], 0, len(groups) - 1
-    while place < last:
-        reach = int(np.searchsorted(at_groups, at_groups[place] + budget_bytes + slack, side="right")) - 1
-        after = min(last, max(place + 1, reach))
-        bounds.append((int(groups[place]), int(groups[after])))
-        place = after
-    return bounds if bounds and groups[-1] else [(0, 0)]
+    room = budget_bytes + 1e-9 * float(at_groups[-1])
+    places = [0]
+    while places[-1] < len(at_groups) - 1:
+        reach = int(np.searchsorted(at_groups, at_groups[places[-1]] + room, side="right")) - 1
+        places.append(max(places[-1] + 1, reach))
+    return places
 
 
 def split_range(start: int, stop: int, groups: NDArray[np.int64]) -> list[tuple[int, int]]:

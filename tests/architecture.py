@@ -74,6 +74,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "registry.py",
         "arrow_rows/opening.py",
         "assemble/arrow*.py",
+        "distributed/*",
         "hub/*",
         "tools/console.py",
         "tools/demo.py",

@@ -48,11 +48,13 @@ def test_help_fits_one_screen(capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert max(map(len, lines)) <= 80
 
 
-@pytest.mark.parametrize("command", ["describe", "convert", "demo"])
-def test_help_of_a_command_fits_two_screens(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("command", "most"), [("describe", 48), ("convert", 72), ("demo", 48)])
+def test_help_of_a_command_fits_two_screens_or_three(
+    command: str, most: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         main([command, "--help"])
-    assert len(capsys.readouterr().out.splitlines()) <= 48
+    assert len(capsys.readouterr().out.splitlines()) <= most
 
 
 def test_version_names_the_packages_that_count(capsys: pytest.CaptureFixture[str]) -> None:

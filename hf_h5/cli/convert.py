@@ -1,40 +1,69 @@
-"""``hf-h5 convert``: HDF5 as Parquet."""
+"""``hf-h5 convert``: HDF5 as Parquet or Arrow, here or on a cluster."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
+from ..errors import OptionError
 from .options import add_options, given_options
 
-__all__ = ["add_command"]
+__all__ = ["add_command", "add_shards"]
 
 
 def add_command(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "convert",
-        help="write HDF5 as Parquet; goes on where it stopped",
+        help="write HDF5 as Parquet or Arrow; goes on where it stopped",
         description="Convert HDF5 files to a folder of Parquet shards per split, which datasets.load_dataset reads. "
         "Run again after an interruption, it keeps the shards that are finished.",
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="HDF5 files, or patterns in quotes")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="HDF5 files, or patterns in quotes")
     parser.add_argument("-o", "--output", required=True, metavar="FOLDER", help="where to; made if it is not there")
-    parser.add_argument(
-        "--max-shard-size", default="500MB", metavar="SIZE", help="of decoded rows; default: %(default)s"
-    )
+    add_shards(parser)
     parser.add_argument("--overwrite", action="store_true", help="remove what another conversion wrote there")
-    add_options(parser)
+    group = parser.add_argument_group("who converts")
+    group.add_argument("--num-proc", type=int, metavar="N", help="processes of this machine; default: 1")
+    group.add_argument("--plan", metavar="FILE", help="convert what hf-h5 plan wrote into this file")
+    group.add_argument("--shard", metavar="I/N", help="with --plan: shards I, I + N, ...: those of job I of N")
+    group.add_argument("--finalize", action="store_true", help="with --plan: check that all shards are there")
+    add_options(parser, several=True, converts=True)
     parser.set_defaults(run=_run)
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    from ..tools.convert import run_convert
-
-    return run_convert(
-        arguments.files,
-        arguments.output,
-        options=given_options(arguments),
-        max_shard_size=arguments.max_shard_size,
-        overwrite=arguments.overwrite,
+def add_shards(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say what shards are."""
+    parser.add_argument(
+        "--max-shard-size", default="500MB", metavar="SIZE", help="of decoded rows; default: %(default)s"
     )
+    parser.add_argument(
+        "--format", choices=("parquet", "arrow"), default="parquet", help="arrow: for datasets.load_from_disk"
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from ..tools.convert import run_convert, run_finalize, run_shards
+
+    options, told = given_options(arguments), arguments.console
+    if arguments.plan is None:
+        if arguments.shard is not None or arguments.finalize:
+            raise OptionError("--shard and --finalize are about a plan", hint="pass --plan; hf-h5 plan makes one")
+        if not arguments.files:
+            raise OptionError("no file was named", hint="hf-h5 convert FILE... -o FOLDER")
+        return run_convert(
+            arguments.files,
+            arguments.output,
+            options=options,
+            max_shard_size=arguments.max_shard_size,
+            format=arguments.format,
+            num_proc=arguments.num_proc or 1,
+            overwrite=arguments.overwrite,
+            console=told,
+        )
+    if arguments.files or options:
+        raise OptionError("the plan says which files are read, and how", hint="name them when the plan is made")
+    if arguments.finalize:
+        return run_finalize(arguments.plan, arguments.output, console=told)
+    num_proc = arguments.num_proc or 1
+    return run_shards(arguments.plan, arguments.output, arguments.shard, num_proc=num_proc, console=told)

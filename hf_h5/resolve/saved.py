@@ -26,7 +26,7 @@ from ..describe.schema import Column, Part, Storage, Table
 from ..describe.urls import is_url
 from ..errors import H5Warning
 
-__all__ = ["MIN_FILES", "Saved", "find_place", "load_tables", "save_tables"]
+__all__ = ["MIN_FILES", "Saved", "find_place", "load_tables", "plain_splits", "restore_splits", "save_tables"]
 
 MIN_FILES = 64
 """Fewer files are looked at in some 10 ms."""
@@ -90,8 +90,7 @@ def load_tables(place: tuple[Path, str]) -> Saved | None:
     if header != json.dumps([facts, zlib.crc32(body)]).encode():
         return None
     kept = json.loads(body)
-    columns = [_restored(each) for each in kept["columns"]]
-    splits = {name: _table(each, columns) for name, each in kept["splits"].items()}
+    splits = restore_splits(kept)
     for message in kept["warned"]:
         warnings.warn(message, H5Warning, stacklevel=4)
     return Saved(splits, kept["inside"], tuple(kept["warned"]))
@@ -100,13 +99,10 @@ def load_tables(place: tuple[Path, str]) -> Saved | None:
 def save_tables(place: tuple[Path, str], saved: Saved) -> None:
     """Keep tables for the next time, if they can be written as JSON and the folder can be written to."""
     file, facts = place
-    columns = _SharedColumns()
-    try:
-        splits = {name: _plain_table(table, columns) for name, table in saved.splits.items()}
-        kept = {"columns": columns.plain, "splits": splits, "inside": saved.inside, "warned": saved.warned}
-        body = json.dumps(kept, allow_nan=False).encode()
-    except (_CannotSaveError, ValueError):
+    plain = plain_splits(saved.splits)
+    if plain is None:
         return
+    body = json.dumps(plain | {"inside": saved.inside, "warned": saved.warned}).encode()
     header = json.dumps([facts, zlib.crc32(body)]).encode()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -116,6 +112,23 @@ def save_tables(place: tuple[Path, str], saved: Saved) -> None:
         _drop_oldest(file.parent)
     except OSError:
         return
+
+
+def plain_splits(splits: Mapping[str, Table]) -> dict[str, Any] | None:
+    """Tables as values that JSON gives back as they were, for `restore_splits`; None if it would not."""
+    columns = _SharedColumns()
+    try:
+        plain = {name: _plain_table(table, columns) for name, table in splits.items()}
+        json.dumps([plain, columns.plain], allow_nan=False)
+    except (_CannotSaveError, ValueError):
+        return None
+    return {"columns": columns.plain, "splits": plain}
+
+
+def restore_splits(plain: Mapping[str, Any]) -> dict[str, Table]:
+    """The tables that `plain_splits` took apart."""
+    columns = [_restored(each) for each in plain["columns"]]
+    return {name: _table(each, columns) for name, each in plain["splits"].items()}
 
 
 def _folder() -> Path:
@@ -165,7 +178,7 @@ def _plain_table(table: Table, columns: _SharedColumns) -> dict[str, Any]:
     if any(column.storage and column.storage.layout == "virtual" for column in table.columns.values()):
         raise _CannotSaveError
     parts = [
-        (part.file, part.prefix, int(part.n_rows), columns.number(part.columns), _plain(dict(part.constants)))
+        [part.file, part.prefix, int(part.n_rows), columns.number(part.columns), _plain(dict(part.constants))]
         for part in table.parts
     ]
     splits = {name: _plain_table(inner, columns) for name, inner in table.splits.items()}

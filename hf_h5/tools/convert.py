@@ -1,59 +1,57 @@
-"""``hf-h5 convert``: HDF5 files -> Parquet shards per split, in a folder that ``load_dataset`` reads.
+"""``hf-h5 convert`` and ``hf-h5 plan``: HDF5 files -> shards per split, in a folder that ``datasets`` reads.
 
-A shard is written under another name, then renamed: under its own name it is whole. A manifest says of which files and
-options the folder is made, so that a conversion that was cut short goes on where it stopped, and never another one.
+All that is done here is to make a plan, to run it with an engine, and to say how it goes.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from ..assemble.arrow import table_features, to_arrow_table
-from ..cache_key import NEUTRAL, cache_key
-from ..describe.opening import expand_files
-from ..describe.options import Options, make_options
-from ..describe.schema import Table
 from ..describe.wording import bytes_text
-from ..errors import OptionError
-from ..isolate.choose import AnyReader, make_reader, resolve
+from ..distributed.finish import finalize, find_shards
+from ..distributed.local import convert_here
+from ..distributed.manifest import MANIFEST, load_plan, open_output, save_plan
+from ..distributed.plan import Plan
+from ..distributed.planning import DEFAULT_SHARD_SIZE, make_plan
+from ..distributed.reports import Finished, ShardReport
+from ..errors import H5Warning, OptionError
 from ..opening import count_bytes
-from ..read.fingerprint import Fingerprint
-from ..sharding import batch_bounds
+from .console import Console, Progress
 
-__all__ = ["MANIFEST", "Shard", "plan_shards", "run_convert"]
+__all__ = ["ENGINES", "MANIFEST", "run_convert", "run_finalize", "run_plan", "run_shards"]
 
-MANIFEST = ".hf-h5-convert.json"
-"""Its name begins with a dot: ``datasets`` takes it for no data."""
+ENGINES = ("local",)
 
-_FORMAT = 1
-_BATCH_BYTES = 16 << 20
+Runner = Callable[[Plan, str, Sequence[int], Callable[[ShardReport], None]], int]
+"""Writes shards of a plan to a folder, hands on what became of each, and returns how often one was begun anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """One Parquet file: half-open rows ``start`` to ``stop`` of a split."""
+@dataclass
+class _Teller:
+    """Says how a conversion goes: a line for each shard, and a bar over the bytes of all."""
 
-    name: str
-    split: str
-    start: int
-    stop: int
+    console: Console
+    plan: Plan
+    say: Callable[[str], None]
+    bar: Progress | None = None
+    n_done: int = field(default=0)
 
-
-@dataclass(slots=True)
-class _Target:
-    """The folder that is written."""
-
-    folder: Path
-    manifest: Mapping[str, Any]
-    say: Callable[[str], None] = field(default=print)
+    def note(self, report: ShardReport) -> None:
+        self.n_done += 1
+        shard = self.plan.shards[report.number]
+        if self.bar is not None:
+            self.bar.add(shard.stored_bytes)
+            self.bar.tell(f"{self.n_done} of {len(self.plan.shards)} shards")
+        if report.rows_left_out:
+            text = f"{report.rows_left_out:,} rows of {report.name} cannot be read and were left out"
+            warnings.warn(text, H5Warning, stacklevel=2)
+        if not self.console.has_bars:
+            self.say(f"{report.name}  {report.rows:,} rows  {bytes_text(report.n_bytes)}")
 
 
 def run_convert(
@@ -61,24 +59,37 @@ def run_convert(
     output: str,
     *,
     options: Mapping[str, Any] | None = None,
-    max_shard_size: int | str = "500MB",
+    max_shard_size: int | str = DEFAULT_SHARD_SIZE,
+    format: str = "parquet",
+    num_proc: int = 1,
+    engine: str = "local",
+    address: str | None = None,
     overwrite: bool = False,
-    say: Callable[[str], None] = print,
+    console: Console | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> int:
-    """Convert files to Parquet.
+    """Convert files to Parquet, or to what ``datasets.load_from_disk`` reads.
 
     Parameters
     ----------
     files
         Files or patterns.
     output
-        The folder; made if it is not there. Shards that are there from the same files and options are kept.
+        The folder, or a URL; made if it is not there. Shards that are there from the same files and options are kept.
     max_shard_size
         Bytes of decoded rows in a shard, as a number or ``"500MB"``.
+    format
+        ``"parquet"`` or ``"arrow"``.
+    num_proc
+        How many processes of this machine convert.
+    engine, address
+        ``"ray"`` converts on a cluster: the one at the address, or that of the environment.
     overwrite
         Whether what another conversion wrote into the folder is removed first.
+    console
+        Where words go.
     say
-        Is handed a line for each shard.
+        Is handed every line instead.
 
     Returns
     -------
@@ -88,142 +99,124 @@ def run_convert(
     Raises
     ------
     OptionError
-        If the folder holds Parquet files of something else.
+        If the folder holds data of something else.
     H5Error
         If the files cannot be read or do not form one table.
     """
-    chosen = make_options(**(options or {}))
-    names = [os.path.abspath(file) if "://" not in file else file for file in expand_files(list(files))]
-    tables = resolve({"train": names}, chosen).splits
-    with contextlib.ExitStack() as opened:
-        readers: dict[str, AnyReader] = {split: make_reader(table, chosen) for split, table in tables.items()}
-        for reader in readers.values():
-            opened.enter_context(reader)
-        shards = plan_shards(readers, count_bytes(max_shard_size, "max_shard_size"))
-        target = _Target(Path(output), _manifest(names, chosen, shards), say)
-        _prepare(target, overwrite)
-        missing = [shard for shard in shards if not _is_done(target.folder / shard.name, shard)]
-        if len(missing) < len(shards):
-            say(f"{len(shards) - len(missing)} of {len(shards)} shards were there already")
-        for shard in missing:
-            _write_shard(target, shard, readers[shard.split], chosen)
-    rows = ", ".join(f"{split}: {table.num_rows:,} rows" for split, table in tables.items())
-    say(f"{output}: {rows}; load it with datasets.load_dataset({output!r})")
+    told = console or Console()
+    runner = _runner(engine, num_proc, address)
+    plan = make_plan(list(files), count_bytes(max_shard_size, "max_shard_size"), format=format, **(options or {}))
+    open_output(plan, output, overwrite=overwrite).sweep(elsewhere=False)
+    retries = _run(plan, output, runner, told, say or told.say)
+    finished = finalize(plan, output)
+    _tell_result(finished, plan, retries, told, say)
     return 0
 
 
-def plan_shards(readers: Mapping[str, AnyReader], shard_bytes: int) -> list[Shard]:
-    """Cut each split into shards of about equal bytes at the boundaries of its row groups.
+def run_plan(
+    files: Sequence[str],
+    plan_file: str,
+    *,
+    options: Mapping[str, Any] | None = None,
+    max_shard_size: int | str = DEFAULT_SHARD_SIZE,
+    format: str = "parquet",
+    console: Console | None = None,
+) -> int:
+    """Write the plan of a conversion to a file, for `run_shards`; the parameters are those of `run_convert`."""
+    told = console or Console()
+    plan = make_plan(list(files), count_bytes(max_shard_size, "max_shard_size"), format=format, **(options or {}))
+    save_plan(plan, plan_file)
+    facts = {"plan": plan_file, "id": plan.id, "shards": len(plan.shards), "rows": plan.num_rows}
+    told.result(f"{plan_file}: {plan}", {**facts, "skipped": list(plan.skipped)}, brief=str(len(plan.shards)))
+    return 0
 
-    A split without rows has one, too, so that its columns are known. The same files, options and size give the same
-    shards, which resuming relies on.
+
+def run_shards(
+    plan_file: str, output: str, which: str | None = None, *, num_proc: int = 1, console: Console | None = None
+) -> int:
+    """Convert some of the shards of a plan.
+
+    Parameters
+    ----------
+    which
+        ``"2/8"``: every eighth shard, beginning with number 2, so that the jobs 0 to 7 of an array convert all of them;
+        None for all.
     """
-    shards = []
-    for split, reader in readers.items():
-        rows = max(1, shard_bytes // _row_bytes(reader.schema))
-        bounds = batch_bounds(0, len(reader), rows, reader.row_groups()) or [(0, 0)]
-        for number, (start, stop) in enumerate(bounds):
-            shards.append(Shard(f"{split}-{number:05d}-of-{len(bounds):05d}.parquet", split, start, stop))
-    return shards
+    told = console or Console()
+    plan = load_plan(plan_file)
+    open_output(plan, output)
+    numbers = _chosen(which, len(plan.shards))
+    _run(plan, output, _runner("local", num_proc, None), told, told.say, numbers)
+    place = f"{len(numbers):,} of {len(plan.shards):,} shards are done here"
+    told.result(f"{output}: {place}", {"output": output, "plan": plan.id, "shards": list(numbers)}, brief="")
+    return 0
 
 
-def _row_bytes(table: Table) -> int:
-    return max(1, sum(column.row_bytes for column in table.columns.values()))
+def run_finalize(plan_file: str, output: str, *, console: Console | None = None) -> int:
+    """Check that all shards of a plan are there, and write what describes them."""
+    told = console or Console()
+    plan = load_plan(plan_file)
+    _tell_result(finalize(plan, output), plan, 0, told, None)
+    return 0
 
 
-def _manifest(files: Sequence[str], options: Options, shards: Sequence[Shard]) -> dict[str, Any]:
-    return {
-        "format": _FORMAT,
-        "key": cache_key(options, {"train": list(files)}),
-        "files": [{"file": file, **_facts(file)} for file in files],
-        "options": {name: repr(value) for name, value in _given(options).items()},
-        "shards": [asdict(shard) for shard in shards],
-    }
+def _chosen(which: str | None, count: int) -> range:
+    if which is None:
+        return range(count)
+    first, slash, step = which.partition("/")
+    if not (slash and first.isdecimal() and step.isdecimal() and int(first) < int(step)):
+        hint = 'for example --shard "$SLURM_ARRAY_TASK_ID/8" in an array of 8 jobs, 0 to 7'
+        raise OptionError(f"--shard {which!r} is not NUMBER/COUNT with a number from 0 to COUNT - 1", hint=hint)
+    return range(int(first), count, int(step))
 
 
-def _given(options: Options) -> dict[str, Any]:
-    values = {item.name: getattr(options, item.name) for item in fields(options) if item.name not in NEUTRAL}
-    return {name: value for name, value in values.items() if value != getattr(Options(), name)}
+def _runner(engine: str, num_proc: int, address: str | None) -> Runner:
+    if engine not in ENGINES:
+        raise OptionError(f"engine={engine!r} is not one of {', '.join(map(repr, ENGINES))}")
+    if num_proc < 1:
+        raise OptionError(f"num_proc={num_proc!r} is not a positive integer")
+    if address is not None:
+        raise OptionError(f"address={address!r} is that of a cluster", hint="pass engine='ray' (--engine ray) as well")
+    return lambda plan, out, numbers, note: convert_here(plan, out, numbers, num_proc=num_proc, note=note)
 
 
-def _facts(file: str) -> dict[str, int]:
-    if "://" in file:
-        return {}
-    found = Fingerprint.of_file(file)
-    return {"size": found.size, "mtime_ns": found.mtime_ns}
+def _run(
+    plan: Plan,
+    output: str,
+    runner: Runner,
+    console: Console,
+    say: Callable[[str], None],
+    numbers: Sequence[int] | None = None,
+) -> int:
+    """Write the shards that lack."""
+    wanted = range(len(plan.shards)) if numbers is None else numbers
+    found = find_shards(plan, open_output(plan, output), wanted, whole=True)
+    missing = [number for number, report in zip(wanted, found, strict=True) if report is None]
+    if len(missing) < len(wanted):
+        say(f"{len(wanted) - len(missing)} of {len(wanted)} shards were there already")
+    teller = _Teller(console, plan, say, n_done=len(wanted) - len(missing))
+    total = sum(plan.shards[number].stored_bytes for number in missing)
+    with ExitStack() as stack:
+        teller.bar = stack.enter_context(console.progress(total, os.path.basename(output.rstrip("/")), unit="B"))
+        return runner(plan, output, missing, teller.note) if missing else 0
 
 
-def _prepare(target: _Target, overwrite: bool) -> None:
-    """Make the folder fit for this conversion: of itself, swept of half-written files, and with its manifest."""
-    folder, file = target.folder, target.folder / MANIFEST
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(target.manifest, indent=1)
-    before = _read_manifest(file)
-    if before != json.loads(text):
-        known = [shard["name"] for shard in before["shards"]] if before else []
-        present = [name for name in known if (folder / name).exists()]
-        foreign = sorted(each.name for each in folder.glob("*.parquet") if each.name not in known)
-        if foreign or (present and not overwrite):
-            what = f"{foreign[0]}, which hf-h5 did not write" if foreign else "shards of other files, options or sizes"
-            hint = "name another folder" + ("" if foreign else ", or pass --overwrite to remove them")
-            raise OptionError(f"the folder holds {what}", file=str(folder), hint=hint)
-        for name in present:
-            (folder / name).unlink()
-        with _whole_or_not_at_all(file) as part:
-            part.write_text(text, encoding="utf-8")
-    for part in folder.glob(".*.part"):
-        if not _is_alive(part):
-            part.unlink(missing_ok=True)
+def _tell_result(
+    finished: Finished, plan: Plan, retries: int, console: Console, say: Callable[[str], None] | None
+) -> None:
+    loading = "load_dataset" if plan.format == "parquet" else "load_from_disk"
+    rows = ", ".join(f"{split}: {count:,} rows" for split, count in finished.rows.items())
+    notes = [f"{retries:,} retries"] if retries else []
+    notes += [f"{finished.rows_left_out:,} rows left out"] if finished.rows_left_out else []
+    notes += [f"{len(finished.skipped):,} files skipped: {_listed(finished.skipped)}"] if finished.skipped else []
+    place = finished.place
+    text = "; ".join([f"{place}: {rows}", *notes, f"load it with datasets.{loading}({place!r})"])
+    if say is not None:
+        say(text)
+        return
+    facts = asdict(finished) | {"retries": retries, "plan": plan.id, "format": plan.format}
+    console.result(text, facts, brief="")
 
 
-def _read_manifest(file: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) and found.get("format") == _FORMAT else None
-
-
-def _is_alive(part: Path) -> bool:
-    """Whether the process whose number is in the name of a half-written file still runs here."""
-    number = part.name.rsplit(".", 2)[-2]
-    try:
-        os.kill(int(number), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except PermissionError:
-        return True
-    return int(number) != os.getpid()
-
-
-@contextlib.contextmanager
-def _whole_or_not_at_all(file: Path) -> Iterator[Path]:
-    """A path to write to, which takes the name of ``file`` once all is on disk, or is removed."""
-    part = file.with_name(f".{file.name.lstrip('.')}.{os.getpid()}.part")
-    try:
-        yield part
-        with open(part, "rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _is_done(file: Path, shard: Shard) -> bool:
-    """Whether a shard is there and has its rows."""
-    if not file.exists():
-        return False
-    try:
-        return bool(pq.read_metadata(file).num_rows == shard.stop - shard.start)
-    except (OSError, ValueError):
-        return False
-
-
-def _write_shard(target: _Target, shard: Shard, reader: AnyReader, options: Options) -> None:
-    table, file = reader.schema, target.folder / shard.name
-    features = table_features(table, nested=options.nested, given=options.features)
-    rows = options.batch_size or max(1, _BATCH_BYTES // _row_bytes(table))
-    with _whole_or_not_at_all(file) as part, pq.ParquetWriter(part, features.arrow_schema) as writer:
-        for piece in batch_bounds(shard.start, shard.stop, rows, reader.row_groups()):
-            writer.write_table(to_arrow_table(reader.read(range(*piece)), table, features, nested=options.nested))
-    target.say(f"{shard.name}  {shard.stop - shard.start:,} rows  {bytes_text(file.stat().st_size)}")
+def _listed(files: Sequence[str]) -> str:
+    return ", ".join(files[:3]) + (", ..." if len(files) > 3 else "")

@@ -19,6 +19,7 @@ import pytest
 
 import hf_h5
 from hf_h5.cli import main
+from hf_h5.distributed.storage import part_name
 from hf_h5.errors import OptionError
 from hf_h5.tools.convert import MANIFEST, run_convert
 from tests.written import write_digits, write_h5
@@ -139,7 +140,7 @@ def test_the_manifest_names_files_options_and_shards_and_is_no_data(tmp_path: Pa
     convert(file, tmp_path / "out", options={"columns": ["x"]})
     manifest = json.loads((tmp_path / "out" / MANIFEST).read_text())
     assert manifest["files"] == [{"file": str(file), "size": file.stat().st_size, "mtime_ns": file.stat().st_mtime_ns}]
-    assert manifest["options"] == {"columns": "('x',)"}
+    assert manifest["options"] == {"columns": ["x"]}
     assert [shard["name"] for shard in manifest["shards"]] == ["train-00000-of-00001.parquet"]
 
 
@@ -171,7 +172,8 @@ def test_what_someone_else_wrote_is_never_removed(tmp_path: Path, file: Path) ->
 
 SLOWLY = """
 import sys, time
-from hf_h5.tools import convert as module
+from hf_h5.distributed import rows as module
+from hf_h5.tools.convert import run_convert
 
 made = module.to_arrow_table
 
@@ -180,7 +182,7 @@ def slow(*args, **kwargs):
     return made(*args, **kwargs)
 
 module.to_arrow_table = slow
-module.run_convert([sys.argv[1]], sys.argv[2], max_shard_size=80 * 10, options={"batch_size": 5})
+run_convert([sys.argv[1]], sys.argv[2], max_shard_size=80 * 10, options={"batch_size": 5})
 """
 
 
@@ -213,7 +215,7 @@ def test_a_conversion_that_was_cut_short_goes_on(tmp_path: Path, file: Path, how
 def test_a_half_written_file_of_a_living_process_is_left_to_it(tmp_path: Path, file: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    mine, dead = out / f".a.parquet.{os.getppid()}.part", out / ".a.parquet.999999999.part"
+    mine, dead = (out / part_name("a.parquet", f"{number}-0") for number in (os.getppid(), 999999999))
     mine.touch()
     dead.touch()
     convert(file, out)

@@ -1,0 +1,74 @@
+"""After the last shard: nothing lacks, nothing is left over, and the folder says what is in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from ..errors import MissingFileError
+from .description import describe_folder
+from .manifest import open_output
+from .plan import Plan
+from .reports import Finished, ShardReport
+from .shards import find_shard
+from .storage import Folder
+
+__all__ = ["finalize", "find_shards"]
+
+# Behind a URL each look at a shard is a few round trips.
+_LOOKS = 16
+
+
+def finalize(plan: Plan, out: str | os.PathLike[str]) -> Finished:
+    """Check that all shards are there, write what describes them, and sweep what was left half-written.
+
+    May be called again.
+
+    Raises
+    ------
+    MissingFileError
+        If shards are missing or not whole; its hint says which.
+    """
+    folder = open_output(plan, out)
+    found = find_shards(plan, folder, range(len(plan.shards)))
+    missing = [number for number, report in enumerate(found) if report is None]
+    if missing:
+        numbers = ", ".join(map(str, missing[:10])) + (f" and {len(missing) - 10:,} more" if len(missing) > 10 else "")
+        raise MissingFileError(
+            f"{len(missing):,} of {len(found):,} shards are missing or not whole",
+            file=folder.place,
+            hint=f"convert them first; their numbers: {numbers}",
+        )
+    reports = [report for report in found if report is not None]
+    describe_folder(plan, reports, folder)
+    folder.sweep(elsewhere=True)
+    return _summarise(plan, folder, reports)
+
+
+def find_shards(plan: Plan, folder: Folder, numbers: Sequence[int], *, whole: bool = False) -> list[ShardReport | None]:
+    """What is known of some shards; None where one is missing, or is not what the plan says.
+
+    Parameters
+    ----------
+    whole
+        Whether all of each file is read and compared with its checksum; by default its end says enough.
+    """
+    with ThreadPoolExecutor(_LOOKS) as pool:
+        return list(pool.map(lambda number: find_shard(plan, number, folder, whole=whole), numbers))
+
+
+def _summarise(plan: Plan, folder: Folder, reports: Sequence[ShardReport]) -> Finished:
+    """What all shards hold together."""
+    rows: dict[str, int] = {}
+    for report in reports:
+        split = plan.shards[report.number].split
+        rows[split] = rows.get(split, 0) + report.rows
+    return Finished(
+        place=folder.place,
+        shards=tuple(reports),
+        rows=rows,
+        n_bytes=sum(report.n_bytes for report in reports),
+        rows_left_out=sum(report.rows_left_out for report in reports),
+        skipped=plan.skipped,
+    )

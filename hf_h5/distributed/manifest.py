@@ -1,0 +1,98 @@
+"""Plans in files, and which plan a folder is written by: it lies in the folder, and no other one is mixed in."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import Any
+
+from ..errors import MissingFileError, OptionError
+from .description import remove_description
+from .plan import Plan, parse_plan
+from .planning import package_version
+from .storage import Folder, open_folder
+
+__all__ = ["MANIFEST", "load_plan", "open_output", "save_plan"]
+
+MANIFEST = ".hf-h5-convert.json"
+"""The plan; its name begins with a dot, so that ``datasets`` takes it for no data."""
+
+_SUFFIXES = (".parquet", ".arrow")
+# The first lines of a plan, whatever its size.
+_HEAD_BYTES = 200
+
+
+def save_plan(plan: Plan, file: str | os.PathLike[str]) -> None:
+    """Write a plan to a path or URL, as JSON."""
+    folder, _, name = os.fspath(file).rpartition("/")
+    open_folder(folder or ".").write_text(name, plan.to_json())
+
+
+def load_plan(file: str | os.PathLike[str]) -> Plan:
+    """Read a plan that `save_plan` wrote.
+
+    Raises
+    ------
+    MissingFileError
+        If there is no such file.
+    OptionError
+        If it holds no plan, or one of another version.
+    """
+    folder, _, name = os.fspath(file).rpartition("/")
+    text = open_folder(folder or ("/" if os.fspath(file).startswith("/") else ".")).read_text(name)
+    if text is None:
+        raise MissingFileError("there is no such plan", file=file, hint="hf-h5 plan FILES -o plan.json makes one")
+    return parse_plan(text, source=os.fspath(file), version=package_version())
+
+
+def open_output(plan: Plan, out: str | os.PathLike[str], *, overwrite: bool = False) -> Folder:
+    """The folder of a plan's shards; made, and marked as that of the plan, if it is new.
+
+    Parameters
+    ----------
+    overwrite
+        Whether what another plan wrote there is removed.
+
+    Raises
+    ------
+    OptionError
+        If the folder holds data of something else.
+    """
+    folder = open_folder(out)
+    if _id_of(folder) == plan.id:
+        return folder
+    before = _plan_before(folder)
+    known = [shard["name"] for shard in before.get("shards", [])]
+    present = set(folder.names())
+    foreign = sorted(name for name in present - set(known) if name.endswith(_SUFFIXES))
+    ours = [name for name in known if name in present]
+    if (foreign or (ours and not overwrite)) and _id_of(folder) != plan.id:
+        what = f"{foreign[0]}, which hf-h5 did not write" if foreign else "shards of other files, options or sizes"
+        hint = "name another folder" + ("" if foreign else ", or pass --overwrite to remove them")
+        raise OptionError(f"the folder holds {what}", file=folder.place, hint=hint)
+    for name in ours:
+        folder.remove(name)
+    if known:
+        remove_description(folder, {shard["split"] for shard in before["shards"]})
+    folder.write_text(MANIFEST, plan.to_json())
+    return folder
+
+
+def _id_of(folder: Folder) -> str | None:
+    """The id of the plan that the folder is of."""
+    try:
+        with folder.open(MANIFEST) as stream:
+            head = stream.read(_HEAD_BYTES).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
+    found = re.search(r'"id": "([0-9a-f]{16})"', head)
+    return found[1] if found else None
+
+
+def _plan_before(folder: Folder) -> dict[str, Any]:
+    try:
+        found = json.loads(folder.read_text(MANIFEST) or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,1 @@
+"""Conversions as plans of shards; ``engines`` holds what needs an engine that is installed by an extra."""
