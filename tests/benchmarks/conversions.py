@@ -14,8 +14,9 @@ from .files import FILTERS, make_fields, make_images
 BLOCK, N_BLOCKS = 4096, 6
 # 315 MB of pixels.
 N_IMAGES = BLOCK * N_BLOCKS + 1024
-N_EMBEDDINGS, N_TABLE, N_RAGGED = 512_000, 1_000_000, 60_000
-FIELD_REPEATS = 3
+# Large enough that what a conversion costs before its first row is a tenth of it at most.
+N_EMBEDDINGS, N_TABLE, N_RAGGED = 1_024_000, 2_500_000, 60_000
+FIELD_REPEATS = 5
 
 
 def write_images(file: Path, **keywords: Any) -> None:
@@ -35,16 +36,20 @@ def gzip_images(file: Path) -> None:
     write_images(file, chunks=(64, 64, 64, 3), **FILTERS["gzip"])
 
 
-def embeddings(file: Path) -> None:
+def embeddings(file: Path, *, shuffle: bool = True) -> None:
     values = np.random.default_rng(2).standard_normal((N_EMBEDDINGS, 128)).astype("<f4")
     with h5py.File(file, "w") as opened:
-        opened.create_dataset("x", data=values, chunks=(1024, 128), compression="gzip")
+        opened.create_dataset("x", data=values, chunks=(1024, 128), compression="gzip", shuffle=shuffle)
+
+
+def unshuffled_embeddings(file: Path) -> None:
+    embeddings(file, shuffle=False)
 
 
 def fields(file: Path) -> None:
     values = np.concatenate([make_fields() + np.float32(number) for number in range(FIELD_REPEATS)])
     with h5py.File(file, "w") as opened:
-        opened.create_dataset("x", data=values, chunks=(1, 3, 256, 256), compression="gzip")
+        opened.create_dataset("x", data=values, chunks=(1, 3, 256, 256), compression="gzip", shuffle=True)
 
 
 def table(file: Path) -> None:
@@ -67,8 +72,9 @@ def ragged(file: Path) -> None:
 FILES: dict[str, Callable[[Path], None]] = {
     "images, contiguous": contiguous_images,
     "images, gzip": gzip_images,
-    "embeddings, gzip": embeddings,
-    "fields, gzip": fields,
+    "embeddings, gzip and shuffle": embeddings,
+    "embeddings, gzip alone": unshuffled_embeddings,
+    "fields, gzip and shuffle": fields,
     "20 columns": table,
     "ragged and strings": ragged,
 }
