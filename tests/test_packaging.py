@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONSTRAINTS = (REPOSITORY / "constraints-dev.txt").read_text(encoding="utf-8")
 
-DISTRIBUTION_OF = {"sklearn": "scikit-learn"}
+DISTRIBUTION_OF = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
 """Import names that differ from the name on the index."""
 
 

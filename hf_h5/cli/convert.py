@@ -20,7 +20,7 @@ def add_command(commands: Any) -> None:
         "Run again after an interruption, it keeps the shards that are finished.",
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="HDF5 files, or patterns in quotes")
-    parser.add_argument("-o", "--output", required=True, metavar="FOLDER", help="where to; made if it is not there")
+    parser.add_argument("-o", "--output", metavar="FOLDER", help="where to; made if it is not there")
     add_shards(parser)
     parser.add_argument("--overwrite", action="store_true", help="remove what another conversion wrote there")
     group = parser.add_argument_group("who converts")
@@ -28,6 +28,9 @@ def add_command(commands: Any) -> None:
     group.add_argument("--plan", metavar="FILE", help="convert what hf-h5 plan wrote into this file")
     group.add_argument("--shard", metavar="I/N", help="with --plan: shards I, I + N, ...: those of job I of N")
     group.add_argument("--finalize", action="store_true", help="with --plan: check that all shards are there")
+    group = parser.add_argument_group("the Hub")
+    group.add_argument("--push-to-hub", metavar="USER/NAME", help="push what comes out to this dataset repository")
+    group.add_argument("--private", action="store_true", help="for your eyes only, if it is new")
     add_options(parser, several=True, converts=True)
     parser.set_defaults(run=_run)
 
@@ -45,6 +48,10 @@ def add_shards(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from ..tools.convert import run_convert, run_finalize, run_shards
 
+    if arguments.push_to_hub is not None:
+        return _push(arguments)
+    if arguments.output is None:
+        raise OptionError("it is not said where to", hint="pass -o FOLDER, or --push-to-hub USER/NAME")
     options, told = given_options(arguments), arguments.console
     if arguments.plan is None:
         if arguments.shard is not None or arguments.finalize:
@@ -67,3 +74,22 @@ def _run(arguments: argparse.Namespace) -> int:
         return run_finalize(arguments.plan, arguments.output, console=told)
     num_proc = arguments.num_proc or 1
     return run_shards(arguments.plan, arguments.output, arguments.shard, num_proc=num_proc, console=told)
+
+
+def _push(arguments: argparse.Namespace) -> int:
+    from ..tools.push import run_push
+
+    if arguments.plan is not None or arguments.format != "parquet":
+        raise OptionError("--push-to-hub converts files to Parquet", hint="leave out --plan and --format")
+    return run_push(
+        arguments.files,
+        arguments.push_to_hub,
+        output=arguments.output,
+        private=arguments.private,
+        num_proc=arguments.num_proc or 1,
+        options=given_options(arguments),
+        max_shard_size=arguments.max_shard_size,
+        overwrite=arguments.overwrite,
+        argv=arguments.argv,
+        console=arguments.console,
+    )

@@ -15,14 +15,15 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from ..tools.console import Console
-from . import completion, convert, demo, describe, plan, verify
+from . import completion, convert, demo, describe, plan, upload, verify
 from .messages import EXPECTED, WarningPrinter, print_error
 from .style import CommandParser, MainHelp
 
 __all__ = ["main"]
 
-_COMMANDS = (describe, convert, plan, verify, demo, completion)
-"""In the order of the help; a command is a module with ``add_command``, whose ``run`` finds ``arguments.console``."""
+_COMMANDS = (describe, convert, plan, verify, upload, demo, completion)
+"""In the order of the help; a command is a module with ``add_command``, whose ``run`` finds ``arguments.console``, and
+``arguments.argv`` as it was typed."""
 
 _FAILED = 2
 _INTERRUPTED = 128 + signal.SIGINT
@@ -50,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command is None:
         parser.print_help()
         return _FAILED
+    arguments.argv = list(sys.argv[1:] if argv is None else argv)
     arguments.console = Console(json=arguments.json, quiet=arguments.quiet)
     with warnings.catch_warnings(), arguments.console.libraries_alike():
         warnings.showwarning = WarningPrinter()

@@ -72,3 +72,48 @@ def read_range(repo: str, name: str, start: int, stop: int) -> bytes:
         file.seek(start)
         part: bytes = file.read(stop - start)
     return part
+
+
+def load_with_features(repo: str, cache_dir: Path, *args: Any, **options: Any) -> tuple[dict[str, Any], Rows]:
+    """Load all rows; return their features, as a plain dict, and the rows."""
+    from datasets import load_dataset
+
+    found = load_dataset(repo, *args, split="train", cache_dir=str(cache_dir), **options)
+    return found.features.to_dict(), found[:]
+
+
+def features_of_file(file: Path, cache_dir: Path, **options: Any) -> dict[str, Any]:
+    """The features that a local file has."""
+    import hf_h5
+
+    found: dict[str, Any] = hf_h5.load_dataset(str(file), split="train", cache_dir=str(cache_dir), **options).features
+    return found.to_dict()  # type: ignore[attr-defined,no-any-return]
+
+
+def config_names(repo: str) -> list[str]:
+    from datasets import get_dataset_config_names
+
+    names: list[str] = get_dataset_config_names(repo)
+    return names
+
+
+def push_dataset(file: Path, repo: str, cache_dir: Path) -> dict[str, Any]:
+    """Load a file by the builder, let the dataset push itself; return its features."""
+    from datasets import load_dataset
+
+    import hf_h5  # noqa: F401  registers the builder
+
+    found = load_dataset("hf_h5", data_files=str(file), split="train", cache_dir=str(cache_dir))
+    found.push_to_hub(repo)
+    features: dict[str, Any] = found.features.to_dict()
+    return features
+
+
+def left_over_folders() -> list[str]:
+    """Folders in which shards were made for a push, and which are there still."""
+    import os
+
+    from datasets import config
+
+    folder = Path(config.HF_DATASETS_CACHE) / "hf_h5_pushes"
+    return os.listdir(folder) if folder.exists() else []

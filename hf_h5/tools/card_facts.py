@@ -1,0 +1,86 @@
+"""What a dataset card tells of HDF5 files: looked up in the files and in the command."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from ..describe.schema import Schema
+from ..hub.card_facts import Source
+from ..hub.checksums import sha256_of
+from ..opening import describe
+
+__all__ = ["command_text", "describe_for_card", "package_version", "source_facts", "tables_by_config"]
+
+_OF_ONE_TABLE = ("columns", "table", "class_labels", "features", "join", "axis")
+"""Options that choose, or make, one table: the others of the file are then not pushed."""
+
+_OF_THE_READING = ("batch_size", "on_bad_files", "on_bad_rows", "arrays", "threads", "route")
+
+
+def describe_for_card(file: str, options: Mapping[str, Any]) -> Schema:
+    """Describe the whole file, whatever is chosen of it."""
+    left_out = (*_OF_ONE_TABLE, *_OF_THE_READING)
+    return describe(file, **{name: value for name, value in options.items() if name not in left_out})
+
+
+def tables_by_config(schema: Schema, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the options with which each table is read, by the name of its configuration; the default one first.
+
+    Options that choose a table leave the others out.
+    """
+    found = {"default": dict(options)}
+    if any(name in options for name in _OF_ONE_TABLE):
+        return found
+    for table in schema.tables:
+        if table != schema.default:
+            found[_config_name(table, found)] = {**options, "table": table}
+    return found
+
+
+def _config_name(table: str, taken: Mapping[str, Any]) -> str:
+    """A name that is a folder's and a configuration's: ``/stats/mean`` is ``stats-mean``."""
+    name = re.sub(r"[^\w.-]+", "-", table).strip("-.") or "root"
+    # "data" is the folder of the default configuration.
+    while name in taken or name in ("data", "default"):
+        name += "-table"
+    return name
+
+
+def source_facts(files: Sequence[str]) -> list[Source]:
+    """Names, sizes and checksums of files; only the name of one behind a URL. Folders of this machine are left out."""
+    return [
+        Source(file, None, None)
+        if "://" in file
+        else Source(os.path.basename(file), os.path.getsize(file), sha256_of(file))
+        for file in files
+    ]
+
+
+def command_text(argv: Sequence[str], files: Sequence[str]) -> str:
+    """The command as it can be run beside the files: without folders of this machine.
+
+    >>> command_text(["convert", "runs/a b.h5", "--push-to-hub", "me/x", "-o", "/scratch/x"], ["runs/a b.h5"])
+    "hf-h5 convert 'a b.h5' --push-to-hub me/x"
+    """
+    known = {os.path.abspath(file) for file in files}
+    words, skipped = [], False
+    for word in argv:
+        if skipped or word in ("-o", "--output"):
+            skipped = not skipped
+        elif not word.startswith("--output="):
+            local = "://" not in word and (os.path.abspath(word) in known or os.path.isabs(word))
+            words.append(os.path.basename(word) if local else word)
+    return shlex.join(["hf-h5", *words])
+
+
+def package_version() -> str:
+    """The version of this package as it is installed."""
+    try:
+        return version("hf-h5")
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,165 @@
+"""``hf-h5 convert --push-to-hub``: HDF5 files -> Parquet shards -> a dataset repository with its card.
+
+The shards are made in a folder first, which a rerun goes on with; each table of the files becomes a configuration.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..describe.opening import expand_files
+from ..describe.options import make_options
+from ..errors import OptionError
+from ..hub.card_facts import CardFacts, Config
+from ..hub.cards import make_card
+from ..hub.parquet import Shards, folder_beside_caches, read_shards
+from ..hub.push import push_files
+from ..hub.repository import Repository, open_repository
+from ..isolate.choose import resolve
+from .card_facts import command_text, describe_for_card, package_version, source_facts, tables_by_config
+from .console import Console
+from .convert import run_convert
+
+__all__ = ["run_push"]
+
+
+@dataclass(frozen=True)
+class _Pushed:
+    """One table on its way: its shards, and what the card tells of it."""
+
+    config: Config
+    shards: Shards
+    place: str
+
+    def files(self) -> dict[str, Path]:
+        return {f"{self.place}/{file.name}": file for files in self.shards.files.values() for file in files}
+
+    def replaced(self) -> list[str]:
+        """Patterns of the shards of an earlier push of the same splits."""
+        return [f"{self.place}/{split}-*-of-*.parquet" for split in self.shards.files]
+
+
+def run_push(
+    files: Sequence[str],
+    repo_id: str,
+    *,
+    output: str | None = None,
+    private: bool = False,
+    num_proc: int = 1,
+    options: Mapping[str, Any] | None = None,
+    max_shard_size: int | str = "500MB",
+    overwrite: bool = False,
+    argv: Sequence[str] = (),
+    console: Console | None = None,
+) -> int:
+    """Convert files and push them to the Hub.
+
+    Parameters
+    ----------
+    files
+        Files or patterns.
+    repo_id
+        ``USER/NAME``; made if it is not there.
+    output
+        Where the shards are made and stay; by default a folder beside the caches of ``datasets``, which is removed once
+        all is pushed.
+    private
+        Whether a new repository is private.
+    num_proc
+        How many processes convert.
+    overwrite
+        Whether what another conversion wrote into ``output`` is removed first.
+    argv
+        The command, for the card.
+    console
+        Where words go.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    HubError
+        If the Hub refuses; the shards, and what is uploaded, stay for the next try.
+    H5Error
+        If the files cannot be read or do not form one table.
+    """
+    told, given = console or Console(), dict(options or {})
+    # First, because nobody wants to hear of a missing token after an hour of converting.
+    repository = open_repository(repo_id, private=private)
+    names = [name if "://" in name else os.path.abspath(name) for name in expand_files(list(files))]
+    root = (
+        Path(output) if output else folder_beside_caches(repo_id, names, sorted(given.items(), key=str), max_shard_size)
+    )
+    if "://" in (output or ""):
+        raise OptionError(f"{output!r} is a URL", hint="shards to be pushed are made on this machine")
+    schema = describe_for_card(names[0], given)
+    pushed = []
+    for name, chosen in tables_by_config(schema, given).items():
+        place = "data" if name == "default" else name
+        run_convert(
+            names,
+            str(root / place),
+            options=chosen,
+            max_shard_size=max_shard_size,
+            num_proc=num_proc,
+            overwrite=overwrite or output is None,
+            console=told,
+            say=_of_shards(told.say),
+        )
+        pushed.append(_look(names, name, place, root / place, chosen))
+    facts = CardFacts(
+        repo_id,
+        [each.config for each in pushed],
+        source_facts(names),
+        {**schema.attrs, **schema.metadata},
+        command_text(argv, names),
+        package_version(),
+    )
+    _push(repository, pushed, facts, told)
+    if output is None:
+        shutil.rmtree(root, ignore_errors=True)
+    _tell(repository, facts, told)
+    return 0
+
+
+def _of_shards(say: Callable[[str], None]) -> Callable[[str], None]:
+    """What is said of shards; how to load the folder that they are made in is of no use to who pushes them."""
+    return lambda text: None if "load_dataset(" in text else say(text)
+
+
+def _look(names: list[str], name: str, place: str, folder: Path, options: Mapping[str, Any]) -> _Pushed:
+    tables = resolve({"train": names}, make_options(**options)).splits
+    shards = read_shards(folder, tuple(tables))
+    first = next(iter(tables.values()))
+    patterns = {split: [f"{place}/{split}-*"] for split in tables}
+    config = Config(name, first.columns, shards.splits, patterns, shards.features, shards.n_bytes, options)
+    return _Pushed(config, shards, place)
+
+
+def _push(repository: Repository, pushed: Sequence[_Pushed], facts: CardFacts, console: Console) -> None:
+    files = {path: file for each in pushed for path, file in each.files().items()}
+    push_files(
+        repository,
+        files,
+        lambda before: make_card(facts, before),
+        replaced=[pattern for each in pushed for pattern in each.replaced()],
+        message="Push HDF5 as Parquet with hf-h5",
+        say=console.say,
+    )
+
+
+def _tell(repository: Repository, facts: CardFacts, console: Console) -> None:
+    rows = {config.name: {name: split.n_rows for name, split in config.splits.items()} for config in facts.configs}
+    loading = f"load it with datasets.load_dataset({facts.repo_id!r})"
+    others = [config.name for config in facts.configs if config.name != "default"]
+    more = f"; other tables: {', '.join(others)}" if others else ""
+    text = f"{repository.url}: {facts.configs[0].n_rows:,} rows; {loading}{more}"
+    console.result(text, {"url": repository.url, "rows": rows}, brief=repository.url)

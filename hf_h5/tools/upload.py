@@ -1,0 +1,145 @@
+"""``hf-h5 upload``: HDF5 files as they are -> a dataset repository, with indices for reading from afar and a card."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..describe.opening import expand_files
+from ..describe.options import make_options
+from ..describe.wording import count_text
+from ..errors import OptionError
+from ..hub.card_facts import NEUTRAL, CardFacts, Config, Split
+from ..hub.cards import make_card
+from ..hub.push import push_files
+from ..hub.repository import Repository, open_repository
+from ..hub.sidecar import write_index
+from ..isolate.choose import resolve
+from ..remote.index_file import ENDING
+from .card_facts import command_text, describe_for_card, package_version, source_facts, tables_by_config
+from .console import Console
+
+__all__ = ["run_upload"]
+
+_UNWRITABLE = ("features", "batch_size", "join", "on_bad_files", "on_bad_rows")
+"""Options that the YAML of a card cannot say, or that are not about what the files hold."""
+
+_HDF5 = (".h5", ".hdf5", ".hdf", ".h5ad", ".he5", ".nc", ".nc4", ".nwb")
+
+
+def run_upload(
+    files: Sequence[str],
+    repo_id: str,
+    *,
+    private: bool = False,
+    options: Mapping[str, Any] | None = None,
+    argv: Sequence[str] = (),
+    console: Console | None = None,
+) -> int:
+    """Upload HDF5 files as they are.
+
+    Parameters
+    ----------
+    files
+        Files or patterns: all that make the table, also those that are there already, which are not uploaded again.
+    repo_id
+        ``USER/NAME``; made if it is not there.
+    private
+        Whether a new repository is private.
+    options
+        Options of the package, which go into the card for whoever loads the files.
+    argv
+        The command, for the card.
+    console
+        Where words go.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    HubError
+        If the Hub refuses; what is uploaded stays for the next try.
+    OptionError
+        If two files have one name, or the card cannot say an option.
+    H5Error
+        If the files cannot be read or do not form one table.
+    """
+    told, given = console or Console(), dict(options or {})
+    local = _local_files(files, given)
+    repository = open_repository(repo_id, private=private)
+    names = list(local.values())
+    schema = describe_for_card(names[0], given)
+    configs = [_config(name, names, list(local), chosen) for name, chosen in tables_by_config(schema, given).items()]
+    facts = CardFacts(
+        repo_id,
+        configs,
+        source_facts(names),
+        {**schema.attrs, **schema.metadata},
+        command_text(argv, names),
+        package_version(),
+    )
+    with tempfile.TemporaryDirectory(prefix="hf-h5-indices-") as folder:
+        uploaded = {name: Path(file) for name, file in local.items()}
+        for name, file in local.items():
+            uploaded[name + ENDING] = write_index(file, Path(folder) / (name + ENDING))
+        _say_others(repository, uploaded, told)
+        push_files(
+            repository,
+            uploaded,
+            lambda before: make_card(facts, before),
+            message="Upload HDF5 with hf-h5",
+            say=told.say,
+        )
+    _tell(repository, facts, told)
+    return 0
+
+
+def _local_files(files: Sequence[str], options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the files by the name that they get."""
+    unwritable = [name for name in _UNWRITABLE if name in options]
+    if unwritable:
+        hint = "leave it out, or convert the files and push what comes out: hf-h5 convert ... --push-to-hub"
+        raise OptionError(f"a card cannot say {unwritable[0]}=", hint=hint)
+    names = expand_files(list(files))
+    urls = [name for name in names if "://" in name]
+    if urls:
+        raise OptionError("only files of this machine are uploaded", file=urls[0], hint="download it first")
+    twice = [name for name, count in Counter(map(os.path.basename, names)).items() if count > 1]
+    if twice:
+        raise OptionError(f"two files are named {twice[0]!r}, and would be one in the repository", hint="rename one")
+    return {os.path.basename(name): os.path.abspath(name) for name in names}
+
+
+def _config(name: str, files: list[str], in_repo: list[str], options: Mapping[str, Any]) -> Config:
+    tables = resolve({"train": files}, make_options(**options)).splits
+    first = next(iter(tables.values()))
+    splits = {split: Split(table.num_rows, table.logical_bytes) for split, table in tables.items()}
+    kept = {key: value for key, value in options.items() if key not in NEUTRAL}
+    return Config(name, first.columns, splits, {"train": in_repo}, options=kept)
+
+
+def _say_others(repository: Repository, uploaded: Mapping[str, Path], console: Console) -> None:
+    others = [path for path in repository.checksums("main") if path.endswith(_HDF5) and path not in uploaded]
+    if others:
+        console.say(
+            f"{count_text(len(others), 'file')} of the repository ({others[0]}, ...) will not be in what is loaded: "
+            "name all that belong together"
+        )
+
+
+def _tell(repository: Repository, facts: CardFacts, console: Console) -> None:
+    rows = {config.name: {name: split.n_rows for name, split in config.splits.items()} for config in facts.configs}
+    first = facts.configs[0]
+    file = first.data_files["train"][0]
+    text = (
+        f"{repository.url}: {first.n_rows:,} rows in {count_text(len(first.data_files['train']), 'file')}; "
+        f"read them there with hf_h5.H5TorchView('hf://datasets/{facts.repo_id}/{file}')"
+    )
+    console.result(text, {"url": repository.url, "rows": rows}, brief=repository.url)
