@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..describe.schema import Column
 from ..errors import FormatError
 from .arrow_formats import format_rows
 from .complex_columns import join_halves
@@ -151,7 +152,7 @@ class BatchMaker:
             return format_rows(table, features, kind, dict(kwargs), query=query)
         except TypeError as error:
             columns = {name: self._shown.column(name) for name in names}
-            dates = [(name, each) for name, each in columns.items() if each is not None and each.dtype.kind in "Mm"]
+            dates = [(name, each) for name, each in columns.items() if each is not None and _holds_dates(each)]
             if not dates:
                 raise
             name, column = dates[0]
@@ -162,3 +163,9 @@ class BatchMaker:
                 path=column.path,
                 hint="leave it out with select_columns([...]), or use with_format('numpy')",
             ) from error
+
+
+def _holds_dates(column: Column) -> bool:
+    spec = column.spec
+    is_date = spec.get("_type") == "Value" and str(spec["dtype"]).startswith(("timestamp", "duration", "date", "time"))
+    return is_date or column.dtype.kind in "Mm"

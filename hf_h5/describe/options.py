@@ -5,6 +5,7 @@ Pure; no I/O.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from os import PathLike, fspath
@@ -15,8 +16,10 @@ from .axes import check_axis
 from .elements import FeatureSpec
 from .limits import Limits, make_limits
 
-__all__ = ["Options", "make_options"]
+__all__ = ["Options", "count_bytes", "make_options", "plain_spec"]
 
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _CHOICES = {
     "layout": ("auto", "table", "episodes", "steps", "raw"),
     "join": ("rows", "columns"),
@@ -58,6 +61,7 @@ class Options:
     on_bad_files: str = "error"
     on_bad_rows: str = "error"
     arrays: str = "array"
+    remote_cache_bytes: int = 4_000_000_000
     rows: str | None = None
     dense: bool = False
     decode: bool = False
@@ -68,7 +72,28 @@ class Options:
         """``features`` as plain dicts by column, without importing ``datasets``."""
         if self.features is None:
             return None
-        return {name: _plain(feature) for name, feature in self.features.to_dict().items()}
+        return {name: plain_spec(feature) for name, feature in self.features.to_dict().items()}
+
+
+def count_bytes(size: int | str, name: str) -> int:
+    """Read a number of bytes, given as such or with a unit; ``name`` is the argument's, for the message.
+
+    Raises
+    ------
+    OptionError
+        If it is no number of bytes.
+
+    Examples
+    --------
+    >>> count_bytes("256MB", "cache_bytes"), count_bytes("1.5 GiB", "cache_bytes"), count_bytes(0, "cache_bytes")
+    (256000000, 1610612736, 0)
+    """
+    if isinstance(size, int) and not isinstance(size, bool) and size >= 0:
+        return size
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", size.lower()) if isinstance(size, str) else None
+    if found is None or (found[3] and not found[2]):
+        raise OptionError(f"{name}={size!r} is no number of bytes", hint=f'write {name}="256MB" or {name}=256_000_000')
+    return int(float(found[1]) * (_BINARY_UNITS[found[2]] if found[3] else _UNITS[found[2]]))
 
 
 def make_options(**given: Any) -> Options:
@@ -90,6 +115,8 @@ def make_options(**given: Any) -> Options:
             values[name] = _strings(name, values[name])
         elif name == "allow_external":
             values.pop(name, None)
+    if "remote_cache_bytes" in given:
+        values["remote_cache_bytes"] = count_bytes(given["remote_cache_bytes"], "remote_cache_bytes")
     values["limits"] = make_limits(values.get("limits"))
     check_axis(values.get("axis"))
     if values.get("rows") is not None and (values.get("axis") is not None or values.get("layout", "auto") != "auto"):
@@ -142,13 +169,13 @@ def _strings(name: str, value: Any) -> tuple[str, ...]:
     return tuple(fspath(item) for item in items)
 
 
-def _plain(feature: Any) -> Any:
+def plain_spec(feature: Any) -> Any:
     """``Features.to_dict`` leaves lists for lists of one feature in old versions; give them their class name."""
     if isinstance(feature, list):
-        return {"feature": _plain(feature[0]), "length": -1, "_type": "List"}
+        return {"feature": plain_spec(feature[0]), "length": -1, "_type": "List"}
     if isinstance(feature, Mapping):
         plain = {
-            name: _plain(inner) if isinstance(inner, Mapping | list) and name != "names" else inner
+            name: plain_spec(inner) if isinstance(inner, Mapping | list) and name != "names" else inner
             for name, inner in feature.items()
         }
         if plain.get("_type") in ("Sequence", "LargeList") and "feature" in plain:

@@ -115,15 +115,16 @@ class H5MappedTable(MemoryMappedTable):  # type: ignore[misc]
 
     def fast_gather(self, indices: list[int] | NDArray[np.int64]) -> pa.Table:
         """Rows by number; a file that was cut short is an error before its pages are touched."""
-        self._check()
+        self.check_files()
         return super().fast_gather(indices)
 
     def fast_slice(self, offset: int = 0, length: int | None = None) -> pa.Table:
         """Rows in order; a file that was cut short is an error before its pages are touched."""
-        self._check()
+        self.check_files()
         return super().fast_slice(offset, length)
 
-    def _check(self) -> None:
+    def check_files(self) -> None:
+        """Raise ``FileChangedError`` if a file is no longer the one that was opened."""
         if self._is_checked:
             self.rows.reader.check_files()
 

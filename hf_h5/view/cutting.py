@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..describe.schema import Table
 from ..errors import OptionError, closest_names
 from ..read.patches import PatchSource
 from ..read.plan import Rows
@@ -15,7 +16,7 @@ from ..read.rows import RowSource
 from ..read.window_rows import find_runs, split_runs
 from ..read.windows import WindowSource
 
-__all__ = ["Cut", "cut_rows"]
+__all__ = ["Cut", "check_rows_alike", "cut_rows"]
 
 _PADS = ("edge", "zero", None)
 _STEP_ROWS = 1 << 20
@@ -64,6 +65,24 @@ def cut_rows(reader: RowSource, rows: Rows, *, window: Any, episodes: Any, patch
     if pad is not None:
         raise OptionError(f"pad={pad!r} fills windows and patches", hint="pass window= or patch= too")
     return Cut(reader, rows, {})
+
+
+def check_rows_alike(table: Table) -> None:
+    """Say which columns of a dataset cannot be cut.
+
+    Raises
+    ------
+    OptionError
+        If a column holds something else than numbers and strings, or rows without a value.
+    """
+    for name, column in table.columns.items():
+        if column.is_ragged:
+            raise OptionError(
+                f"window= and patch= cut numbers and strings: column {name!r} is {column.feature_text}, "
+                "or has rows without a value",
+                file=table.files[0],
+                hint=f"leave it out with dataset.remove_columns({name!r})",
+            )
 
 
 def _find_breaks(reader: RowSource, name: str) -> NDArray[np.int64]:

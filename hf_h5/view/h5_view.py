@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from ..arrow_rows.opening import OpenedDataset, open_dataset_rows
 from ..assemble.arrow_formats import TABLE_FORMATS, make_info
 from ..assemble.formats import Format
 from ..assemble.shown import Shown, show_table
@@ -22,7 +23,7 @@ from ..read.rows import RowSource
 from ..recipes import load_recipe
 from .column import ViewColumn
 from .columns import ColumnMethods
-from .cutting import cut_rows
+from .cutting import check_rows_alike, cut_rows
 from .exports import ExportMethods
 from .loading import LoadingMethods
 from .rows import RowMethods
@@ -94,6 +95,50 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
         facts = {"description": opened.description, "cut": cut.facts}
         self._change(**facts, in_memory=opened.was_open, threads=chosen.threads)
 
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: Any,
+        *,
+        window: int | tuple[int, int] | None = None,
+        episodes: str | Sequence[str] | None = None,
+        patch: Sequence[int] | tuple[Sequence[int], Sequence[int]] | None = None,
+        pad: str | None = None,
+    ) -> Self:
+        """A view of a ``datasets.Dataset``: the same rows and values, many times as fast.
+
+        Parameters
+        ----------
+        dataset
+            Any: cached, mapped, in memory, concatenated, with its rows shuffled, selected or filtered. Numbers of one
+            shape are copied out of its Arrow buffers; other columns are gathered and formatted as ``datasets`` does.
+            A format that was set is taken along; without one, the view gives tensors.
+        window, episodes, patch, pad
+            As for the class itself; for columns of numbers and strings.
+
+        Raises
+        ------
+        OptionError
+            If it is no ``datasets.Dataset``, such as a ``DatasetDict``; or an argument makes no sense.
+
+        Examples
+        --------
+        >>> import datasets
+        >>> dataset = datasets.Dataset.from_dict({"x": [1, 2, 3], "name": ["a", "b", "c"]})
+        >>> H5TorchView.from_dataset(dataset)[[2, 0]]
+        {'x': tensor([3, 1]), 'name': ['c', 'a']}
+        """
+        is_cut = window is not None or patch is not None
+        opened = open_dataset_rows(dataset, as_objects=is_cut)
+        if is_cut:
+            check_rows_alike(opened.reader.schema)
+        cut = cut_rows(opened.reader, opened.rows, window=window, episodes=episodes, patch=patch, pad=pad)
+        shown = show_table(cut.source.schema, given=None if is_cut else opened.features)
+        view = cls.__new__(cls)
+        view._begin(cut.source, shown, cut.rows, opened.split)
+        view._change(description=opened.description, cut=cut.facts, format=_format_of(opened), keeps_lists=not is_cut)
+        return view
+
     def _begin(self, source: RowSource, shown: Shown, rows: RowNumbers, split: str | None) -> None:
         """Show all rows of a source in the default format."""
         self._change(
@@ -108,6 +153,7 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
             description="",
             cut={},
             in_memory=False,
+            keeps_lists=False,
             threads=None,
         )
 
@@ -230,3 +276,9 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _format_of(opened: OpenedDataset) -> Format:
+    """The format that a dataset has; that of a new view if it has none."""
+    chosen = opened.format
+    return Format() if chosen is None else Format(*chosen)

@@ -37,6 +37,8 @@ class ViewState:
         How rows were cut into windows or patches, in words.
     _in_memory
         Whether the source may change without its fingerprint.
+    _keeps_lists
+        Whether the source is told rows of a list from those of a slice, even where they follow one another.
     """
 
     _source: RowSource
@@ -47,6 +49,7 @@ class ViewState:
     _tuple: tuple[str, ...] | None
     _warned: set[str]
     _in_memory: bool
+    _keeps_lists: bool
     _split: str | None
     _threads: int | None
     _description: str
@@ -110,6 +113,7 @@ class ViewState:
         """Positions in this view, checked; negative ones count from the end."""
         if isinstance(key, slice):
             key = range(*key.indices(len(self)))
+        is_run = isinstance(key, range) and key.step == 1
         if isinstance(key, range):
             numbers: NDArray[Any] = np.arange(key.start, key.stop, key.step, dtype=np.int64)
         else:
@@ -126,7 +130,8 @@ class ViewState:
         wrong = (numbers < -len(self)) | (numbers >= len(self))
         if wrong.any():
             raise self._out_of_range(int(numbers[wrong][0]))
-        return as_rows(np.where(numbers < 0, numbers + len(self), numbers), len(self))
+        found = np.where(numbers < 0, numbers + len(self), numbers)
+        return found if self._keeps_lists and not is_run else as_rows(found, len(self))
 
     def _source_rows(self, keys: Rows) -> Rows:
         """The source's numbers of rows of the view."""

@@ -1,0 +1,212 @@
+"""Numbers of one shape in the memory of Arrow arrays: where each row begins, and copies of rows from there.
+
+Pure; no I/O. Nothing is ever written to that memory, and whoever asks gets memory of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ..describe.schema import Column
+from ..read.gather import gather_rows
+from ..read.plan import Rows
+
+__all__ = ["NumberRows", "find_numbers"]
+
+# Bits are looked up so many at a time: each takes eight bytes of indices.
+_BITS_AT_ONCE = 1 << 18
+
+
+class _NotPlainError(ValueError):
+    """Some rows have no value, or not all of them the same size."""
+
+
+def find_numbers(column: Column, chunks: pa.ChunkedArray) -> NumberRows | None:
+    """Find where the rows of a column of numbers lie; None if some have no value, or another size than the others.
+
+    As in ``datasets``, rows of lists are taken to follow one another evenly if a chunk of them has as many values as
+    that makes: to look at each of them would mean to read all offsets, which are as large as the values.
+    """
+    shape = tuple(size for size in column.row_shape if size is not None)
+    starts, places = [0], []
+    try:
+        for chunk in chunks.chunks:
+            if len(chunk):
+                places.append(_find_place(chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk, shape))
+                starts.append(starts[-1] + len(chunk))
+    except _NotPlainError:
+        return None
+    kind = _BitRows if column.dtype.kind == "b" else _ByteRows
+    return kind(column.dtype, shape, np.array(starts, np.int64), np.array(places, np.int64), chunks)
+
+
+def _find_place(array: pa.Array, shape: tuple[int, ...]) -> int:
+    """The address of the first value of an array of lists, in bits where these are truth values."""
+    first, count = 0, len(array)
+    for size in shape:
+        _expect_values(array)
+        start = array.offset + first
+        if pa.types.is_fixed_size_list(array.type):
+            first = start * size
+        else:
+            offsets = np.frombuffer(array.buffers()[1], np.int32)
+            first = int(offsets[start])
+            if int(offsets[start + count]) - first != count * size:
+                raise _NotPlainError
+        count *= size
+        array = array.values
+    _expect_values(array)
+    kind, data = array.type, array.buffers()[1]
+    place = array.offset + first
+    if pa.types.is_boolean(kind):
+        return int(data.address * 8 + place)
+    return int(data.address + place * (kind.bit_width // 8))
+
+
+def _expect_values(array: pa.Array) -> None:
+    if array.null_count:
+        raise _NotPlainError
+
+
+class NumberRows(Protocol):
+    """Rows of numbers by number; reading is safe from any thread."""
+
+    def take(self, rows: Rows, out: NDArray[Any]) -> None:
+        """Fill ``out``, ``(n, *shape)`` of the dtype and contiguous, with rows that are there."""
+        ...
+
+    def take_row(self, row: int) -> NDArray[Any]:
+        """One row, ``(1, *shape)``, in memory of its own."""
+        ...
+
+
+class _Runs:
+    """Rows that follow one another in memory: chunks that do, as those of a mapped file, are one run.
+
+    Parameters
+    ----------
+    starts
+        ``(k + 1,)`` the first row of each chunk, and the number of rows.
+    places
+        ``(k,)`` where each chunk begins, in units of ``step``.
+    step
+        How far it is from one row to the next.
+    """
+
+    def __init__(self, starts: NDArray[np.int64], places: NDArray[np.int64], step: int) -> None:
+        begins = np.ones(len(places), np.bool_)
+        begins[1:] = places[1:] != places[:-1] + np.diff(starts)[:-1] * step
+        self.starts = np.append(starts[:-1][begins], starts[-1:])
+        self.places = places[begins]
+        self.step = step
+        self.low = int(self.places.min(initial=np.iinfo(np.int64).max))
+        self.high = int((self.places + np.diff(self.starts) * step).max(initial=self.low))
+        self._firsts: list[int] = self.starts[:-1].tolist()
+        self._begins: list[int] = self.places.tolist()
+
+    def find(self, rows: Rows) -> NDArray[np.int64]:
+        """The place of each row."""
+        numbers = np.asarray(rows, np.int64)
+        if len(self.places) == 1:
+            return numbers * self.step + self._begins[0]
+        runs = np.searchsorted(self.starts, numbers, side="right") - 1
+        found: NDArray[np.int64] = (numbers - self.starts[runs]) * self.step + self.places[runs]
+        return found
+
+    def find_one(self, row: int) -> int:
+        """The place of one row."""
+        run = bisect_right(self._firsts, row) - 1
+        return self._begins[run] + (row - self._firsts[run]) * self.step
+
+
+def _memory(low: int, high: int, owner: Any) -> NDArray[np.uint8]:
+    """Bytes from one address to another, read-only; what lies between the runs is never touched."""
+    return np.frombuffer(pa.foreign_buffer(low, high - low, owner) if high > low else b"", np.uint8)
+
+
+class _ByteRows:
+    """Rows of whole bytes."""
+
+    def __init__(
+        self,
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+        starts: NDArray[np.int64],
+        places: NDArray[np.int64],
+        owner: Any,
+    ) -> None:
+        self._dtype, self._shape = dtype, shape
+        self._row_bytes = math.prod(shape) * dtype.itemsize
+        runs = _Runs(starts, places, self._row_bytes)
+        self._memory = _memory(runs.low, runs.high, owner)
+        self._runs = _Runs(starts, places - runs.low, self._row_bytes)
+        self._whole: NDArray[Any] | None = None
+        if len(runs.places) == 1:
+            self._whole = self._memory.view(dtype).reshape(-1, *shape)
+
+    def take(self, rows: Rows, out: NDArray[Any]) -> None:
+        if self._whole is not None:
+            if isinstance(rows, range):
+                out[...] = self._whole[rows.start : rows.stop]
+            else:
+                # mode="clip" keeps numpy from buffering its output; the rows were checked.
+                np.take(self._whole, rows, axis=0, out=out, mode="clip")
+        elif isinstance(rows, range):
+            self._copy(rows, out)
+        elif len(rows):
+            flat = out.reshape(-1).view(np.uint8)
+            gather_rows(self._memory, self._runs.find(rows), self._row_bytes, flat)
+
+    def _copy(self, rows: range, out: NDArray[Any]) -> None:
+        """Copy rows in order, run by run."""
+        starts, flat, row = self._runs.starts, out.reshape(-1).view(np.uint8), rows.start
+        while row < rows.stop:
+            stop = min(rows.stop, int(starts[np.searchsorted(starts, row, side="right")]))
+            place, at = self._runs.find_one(row), (row - rows.start) * self._row_bytes
+            n_bytes = (stop - row) * self._row_bytes
+            flat[at : at + n_bytes] = self._memory[place : place + n_bytes]
+            row = stop
+
+    def take_row(self, row: int) -> NDArray[Any]:
+        if self._whole is not None:
+            return self._whole[row : row + 1].copy()
+        place = self._runs.find_one(row)
+        array: NDArray[Any] = np.ndarray((1, *self._shape), self._dtype, self._memory.data, place)
+        return array.copy()
+
+
+class _BitRows:
+    """Rows of truth values, of which Arrow has eight in a byte."""
+
+    def __init__(
+        self,
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+        starts: NDArray[np.int64],
+        places: NDArray[np.int64],
+        owner: Any,
+    ) -> None:
+        self._shape, self._size = shape, math.prod(shape)
+        runs = _Runs(starts, places, self._size)
+        low = runs.low // 8
+        self._memory = _memory(low, -(-runs.high // 8), owner)
+        self._runs = _Runs(starts, places - 8 * low, self._size)
+
+    def take(self, rows: Rows, out: NDArray[Any]) -> None:
+        bits = np.arange(self._size)
+        step = max(1, _BITS_AT_ONCE // self._size)
+        flat = out.reshape(len(rows), self._size)
+        for start in range(0, len(rows), step):
+            places = self._runs.find(rows[start : start + step])[:, np.newaxis] + bits
+            flat[start : start + step] = (self._memory[places >> 3] >> (places & 7).astype(np.uint8)) & 1
+
+    def take_row(self, row: int) -> NDArray[Any]:
+        out = np.empty((1, *self._shape), np.bool_)
+        self.take(range(row, row + 1), out)
+        return out
