@@ -20,6 +20,7 @@ from ..describe.derived import Fetch
 from ..describe.elements import Label, Number, Text
 from ..describe.schema import Column, Note
 from ..describe.tree import DatasetNode, GroupNode, Tree
+from .attributes import NodeAttributes
 from .class_names import class_names
 from .derivations import LookedUp
 from .nodes import Nodes
@@ -178,7 +179,7 @@ class Frames:
         order = attrs.get("column-order")
         if not isinstance(order, list):
             # Too long for the metadata of a schema.
-            order = list(h5py.Group(self._handle[node.path.strip("/")].id).attrs.get("column-order", ()))
+            order = np.atleast_1d(NodeAttributes(self._handle).get(node.path, "column-order", ())).tolist()
         names = [name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else str(name) for name in order]
         first = {name.split("/")[0] for name in names}
         there = [name for name in (*node.datasets, *node.groups) if name not in first and name != "__categories"]

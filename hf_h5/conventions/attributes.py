@@ -8,10 +8,12 @@ import h5py
 import numpy as np
 from h5py import h5a, h5g, h5o, h5t
 
+from ..describe.attribute_sizes import HeldBytes
 from .pickles import PickleError, parse_pickle
 
 __all__ = ["NodeAttributes"]
 
+_MOST_BYTES = 16 << 20
 _UNREADABLE = (TypeError, OSError, RuntimeError, ValueError, KeyError)
 
 
@@ -29,6 +31,8 @@ class NodeAttributes:
         try:
             node = self._node(path)
             attribute = h5a.open(node, name.encode("utf-8", "surrogateescape"))
+            if HeldBytes(node).count(attribute) > _MOST_BYTES:
+                return default
             value = (h5py.Group if isinstance(node, h5g.GroupID) else h5py.Dataset)(node).attrs[name]
         except _UNREADABLE:
             return default

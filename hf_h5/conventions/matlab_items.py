@@ -15,6 +15,7 @@ import numpy as np
 from h5py import h5a, h5d, h5g, h5o, h5r, h5s, h5t
 from numpy.typing import NDArray
 
+from ..describe.attribute_sizes import HeldBytes
 from ..errors import DataError
 from .matlab_values import join_letters, turn
 
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 SAVE_OTHERWISE = "in MATLAB, save it as a struct, cellstr or numbers"
+_MOST_NAME_BYTES = 16 << 20
 # Structs in cells in structs: deeper is no data of rows.
 _MAX_DEPTH = 16
 
@@ -235,6 +237,8 @@ def field_names(group: h5g.GroupID) -> list[str]:
     """The fields of a struct in the order in which they were made, as far as the file says."""
     names = [name.decode("utf-8", "surrogateescape") for name in group]
     if not h5a.exists(group, b"MATLAB_fields"):
+        return names
+    if HeldBytes(group).count(h5a.open(group, b"MATLAB_fields")) > _MOST_NAME_BYTES:
         return names
     owner = h5py.Group(group)
     listed = owner.attrs["MATLAB_fields"]

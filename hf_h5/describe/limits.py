@@ -58,7 +58,7 @@ class Limits:
     metadata_bytes: int = 1 << 16
     turned_bytes: int = 4 << 30
     seconds: int = 300
-    silent_seconds: int = 10
+    silent_seconds: int = 8
     memory_bytes: int = 2 << 30
 
     def check(self, name: str, value: float, *, file: str, path: str | None = None) -> None:

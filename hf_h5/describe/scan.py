@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import h5py
-from h5py import h5a, h5d, h5l, h5o, h5s
+from h5py import h5a, h5d, h5i, h5l, h5o, h5s, h5t
 
 from ..errors import DamagedFileError, H5Error, RefusedError
 from .guard import check_external_link, check_storage, check_target
@@ -194,10 +194,8 @@ class _Scan:
         if isinstance(stored, str):
             return DatasetNode(path, name, shape, None, storage, unreadable=stored)
         if layout in ("contiguous", "chunked", "compact"):
-            item_bytes = stored.full_memory.itemsize
-            self._limits.check_dataset(
-                shape or (), item_bytes, storage.chunks, storage.stored_bytes, file=file, path=path
-            )
+            item_bytes, stored_bytes = stored.full_memory.itemsize, min(storage.stored_bytes, _file_bytes(dataset))
+            self._limits.check_dataset(shape or (), item_bytes, storage.chunks, stored_bytes, file=file, path=path)
         return DatasetNode(path, name, shape, stored, storage)
 
     def _interpret(self, dataset: h5d.DatasetID, file: str, path: str) -> Stored | str:
@@ -210,6 +208,8 @@ class _Scan:
                 self._types[key] = interpret_type(tid)
             except UnreadableTypeError as error:
                 self._types[key] = str(error)
+            if not _has_readable_names(tid):
+                self._types[key] = "fields whose names are no UTF-8"
         return self._types[key]
 
 
@@ -249,11 +249,31 @@ def _walk_objects(handle: h5py.Group, file: str, limits: Limits, started: float)
     return kinds
 
 
+def _has_readable_names(tid: h5t.TypeID) -> bool:
+    """Whether h5py, which needs a type of numpy to read rows, can make one of the names."""
+    if isinstance(tid, h5t.TypeArrayID | h5t.TypeVlenID):
+        return _has_readable_names(tid.get_super())
+    if not isinstance(tid, h5t.TypeCompoundID):
+        return True
+    members = range(tid.get_nmembers())
+    names = b"".join(tid.get_member_name(number) for number in members)
+    return names.decode("utf-8", "ignore").encode() == names and all(
+        _has_readable_names(tid.get_member_type(number)) for number in members
+    )
+
+
 def _storage(dataset: h5d.DatasetID, plist: h5py.h5p.PropDCID, layout: str) -> Storage:
     chunks = tuple(plist.get_chunk()) if layout == "chunked" else None
     filters = tuple(_filter(plist.get_filter(number)) for number in range(plist.get_nfilters())) if chunks else ()
     stored_bytes = 0 if layout == "virtual" else dataset.get_storage_size()
+    if chunks:
+        # The sum of what its chunks claim.
+        stored_bytes = min(stored_bytes, _file_bytes(dataset))
     return Storage(layout, chunks, filters, stored_bytes, dataset.get_space().get_simple_extent_npoints())
+
+
+def _file_bytes(dataset: h5d.DatasetID) -> int:
+    return int(h5i.get_file_id(dataset).get_filesize())
 
 
 def _filter(entry: tuple[int, int, tuple[int, ...], bytes]) -> tuple[int, str]:

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import h5py
 import numpy as np
 from h5py import h5a, h5g, h5r
 
+from .attribute_sizes import UNKNOWN_BYTES, HeldBytes, count_held_by_dataset
 from .types import Stored
 
-__all__ = ["plain_attrs", "plain_value", "reference_text"]
+__all__ = ["VARIABLE_FACTOR", "plain_attrs", "plain_value", "reference_text"]
+
+VARIABLE_FACTOR = 256
+"""Values of variable length may take so many times what the others may, as their references say less."""
+
+# Many references may lead to one large value: so many are followed at once.
+_FOLLOWED = 64
 
 
 def plain_attrs(location: Any, handle: h5py.Group, limit_bytes: int) -> dict[str, Any]:
-    """Attributes of an object by name; those above ``limit_bytes`` or of unreadable types as a short text."""
+    """Attributes of an object by name; those above ``limit_bytes`` or of unreadable types as a short text.
+
+    Those of variable length may take `VARIABLE_FACTOR` times that.
+    """
     owner = h5py.Group(location) if isinstance(location, h5g.GroupID) else h5py.Dataset(location)
     values: dict[str, Any] = {}
+    sizes = HeldBytes(location)
     for name in owner.attrs:
         # h5py hands out names that are no UTF-8 as bytes.
         raw = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
         shown, attribute = raw.decode("utf-8", "backslashreplace"), h5a.open(location, raw)
         size = attribute.get_space().get_simple_extent_npoints() * attribute.get_type().get_size()
-        if size > limit_bytes:
-            values[shown] = f"<{size:,} bytes>"
+        held = 0 if size > limit_bytes else sizes.count(attribute)
+        if max(size, held // VARIABLE_FACTOR) > limit_bytes:
+            values[shown] = "<values of unknown sizes>" if held == UNKNOWN_BYTES else f"<{size + held:,} bytes>"
             continue
         try:
             values[shown] = _plain(owner.attrs[name], handle)
@@ -40,10 +53,33 @@ def plain_value(dataset: h5py.Dataset, stored: Stored | None, limit_bytes: int) 
     if stored is None or size > limit_bytes:
         return f"<{size:,} bytes>"
     try:
-        value = dataset.astype(stored.memory)[()] if stored.converted else dataset[()]
+        value = _read_value(dataset, stored, VARIABLE_FACTOR * limit_bytes)
     except (TypeError, OSError, RuntimeError, ValueError, KeyError) as error:
         return f"<unreadable: {error}>"
-    return _plain(value, dataset)
+    return f"<more than {VARIABLE_FACTOR * limit_bytes:,} bytes>" if value is None else _plain(value, dataset)
+
+
+def _read_value(dataset: h5py.Dataset, stored: Stored, limit_bytes: int) -> Any:
+    """All of a dataset; None if it is of variable length and holds more than ``limit_bytes``."""
+    rows = dataset.astype(stored.memory) if stored.converted else dataset
+    if stored.variable is not None and count_held_by_dataset(dataset.id) > limit_bytes:
+        return None
+    if stored.variable is None or dataset.size <= _FOLLOWED:
+        return rows[()]
+    step = max(1, _FOLLOWED // math.prod(dataset.shape[1:]))
+    pieces, held = [], 0
+    for start in range(0, dataset.shape[0], step):
+        pieces.append(rows[start : start + step])
+        held += sum(
+            len(value) * getattr(value, "itemsize", 1) for value in pieces[-1].ravel() if hasattr(value, "__len__")
+        )
+        if held > limit_bytes:
+            return None
+    return np.concatenate(pieces)
+
+
+def _held_bytes(value: Any) -> int:
+    return len(value) if isinstance(value, bytes | str) else getattr(value, "nbytes", 0)
 
 
 def reference_text(reference: Any, owner: h5py.HLObject) -> str | None:

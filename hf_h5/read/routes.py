@@ -216,9 +216,8 @@ class Routes:
             # The library knows more ways to pack.
             return "its chunks do not unpack outside the HDF5 library"
         except DamagedFileError:
-            if isinstance(direct, VariableDataset):
-                return "its values are not found outside the HDF5 library"
-            # Of a chunk that unpacks to too few bytes the library returns what its memory held before: no fallback.
+            # No fallback: of a chunk that unpacks to too few bytes the library returns what its memory held before, and
+            # for a value of variable length it makes room for whatever length the file claims.
             return direct
         with self._library.dataset(file, path) as dataset:
             # Along the first axis, wherever the column's rows lie: what is compared is what the bytes mean.

@@ -22,6 +22,7 @@ import numpy as np
 import hf_h5
 
 from .doors import STEPS, read_by_h5py, try_all
+from .forked import fork_processes
 from .mutate import mutant
 from .seeds import SECRET, make_seeds
 
@@ -133,7 +134,10 @@ def _main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--isolate", action="store_true", help="open each with isolate=True, where no crash is left")
     parser.add_argument("--keep", type=Path, help="a folder for the mutants that went wrong")
+    parser.add_argument("--started", action="store_true", help="with --isolate: start each process, instead of forks")
     chosen = parser.parse_args()
+    if chosen.isolate and not chosen.started:
+        fork_processes()
     counts: dict[str, collections.Counter[str]] = {step: collections.Counter() for step in (*STEPS, "end")}
     opened = bad = 0
     with tempfile.TemporaryDirectory() as name:
