@@ -111,12 +111,12 @@ def _batch_size(options: Options, table: Table, least: int) -> BatchSize:
     return BatchSize(max(rows, least), least, target_bytes=BATCH_BYTES, row_bytes=_most_row_bytes(table))
 
 
-def _most_row_bytes(table: Table) -> int:
+def _most_row_bytes(table: Table) -> int | None:
     """What a row of the first file can take on average: strings and lists lie in the file as they are."""
     file = table.files[0] if table.files else ""
     n_rows = sum(part.n_rows for part in table.parts if part.file == file)
     if not n_rows or not os.path.exists(file):
-        return 1
+        return None
     return table.row_bytes + os.path.getsize(file) // n_rows
 
 

@@ -21,6 +21,7 @@ MIN_RANGES = 16
 MAX_RANGES = 1024
 # Of rows whose size nobody knows before they are read, these are few if they are large ...
 _FIRST_ROWS = 64
+_FIRST_KNOWN_ROWS = 4096
 # ... and soon enough many if they are not.
 _GROWTH = 8
 
@@ -136,7 +137,7 @@ class BatchSize:
     least
         The fewest that one has if rows vary.
     row_bytes
-        What a row has at most on average, as far as this is known before one was read.
+        What a row has at most on average, if this is known before one was read.
     target_bytes
         Bytes that a batch is to hold; None if all rows are of one size, so that ``rows`` says it all.
 
@@ -150,12 +151,15 @@ class BatchSize:
     256
     """
 
-    def __init__(self, rows: int, least: int = 1, *, target_bytes: int | None = None, row_bytes: int = 1) -> None:
+    def __init__(
+        self, rows: int, least: int = 1, *, target_bytes: int | None = None, row_bytes: int | None = None
+    ) -> None:
         self._most, self._least = rows, least
         self._target_bytes = target_bytes
         self.rows = rows
         if target_bytes is not None:
-            self.rows = max(least, min(rows, _FIRST_ROWS, target_bytes // max(1, row_bytes)))
+            first = _FIRST_ROWS if row_bytes is None else min(_FIRST_KNOWN_ROWS, target_bytes // max(1, row_bytes))
+            self.rows = max(least, min(rows, first))
 
     def note(self, n_rows: int, n_bytes: int) -> None:
         """Learn from a batch how large rows are; the next one is at most eight times as long."""
