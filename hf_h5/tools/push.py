@@ -92,15 +92,15 @@ def run_push(
         If the files cannot be read or do not form one table.
     """
     told, given = console or Console(), dict(options or {})
-    # First, because nobody wants to hear of a missing token after an hour of converting.
-    repository = open_repository(repo_id, private=private)
     names = [name if "://" in name else os.path.abspath(name) for name in expand_files(list(files))]
     root = (
         Path(output) if output else folder_beside_caches(repo_id, names, sorted(given.items(), key=str), max_shard_size)
     )
     if "://" in (output or ""):
         raise OptionError(f"{output!r} is a URL", hint="shards to be pushed are made on this machine")
+    # No repository is made for what is no HDF5, and of a missing token one hears before an hour of converting.
     schema = describe_for_card(names[0], given)
+    repository = open_repository(repo_id, private=private)
     pushed = []
     for name, chosen in tables_by_config(schema, given).items():
         place = "data" if name == "default" else name

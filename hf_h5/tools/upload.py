@@ -73,9 +73,10 @@ def run_upload(
     """
     told, given = console or Console(), dict(options or {})
     local = _local_files(files, given)
-    repository = open_repository(repo_id, private=private)
     names = list(local.values())
+    # No repository is made for what is no HDF5; looking at all files may take long, and waits.
     schema = describe_for_card(names[0], given)
+    repository = open_repository(repo_id, private=private)
     configs = [_config(name, names, list(local), chosen) for name, chosen in tables_by_config(schema, given).items()]
     facts = CardFacts(
         repo_id,
@@ -107,10 +108,10 @@ def _local_files(files: Sequence[str], options: Mapping[str, Any]) -> dict[str, 
     if unwritable:
         hint = "leave it out, or convert the files and push what comes out: hf-h5 convert ... --push-to-hub"
         raise OptionError(f"a card cannot say {unwritable[0]}=", hint=hint)
-    names = expand_files(list(files))
-    urls = [name for name in names if "://" in name]
+    urls = [name for name in files if "://" in name]
     if urls:
         raise OptionError("only files of this machine are uploaded", file=urls[0], hint="download it first")
+    names = expand_files(list(files))
     twice = [name for name, count in Counter(map(os.path.basename, names)).items() if count > 1]
     if twice:
         raise OptionError(f"two files are named {twice[0]!r}, and would be one in the repository", hint="rename one")

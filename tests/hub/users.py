@@ -117,3 +117,26 @@ def left_over_folders() -> list[str]:
 
     folder = Path(config.HF_DATASETS_CACHE) / "hf_h5_pushes"
     return os.listdir(folder) if folder.exists() else []
+
+
+def branch_names(repo: str) -> list[str]:
+    from huggingface_hub import HfApi
+
+    return [branch.name for branch in HfApi().list_repo_refs(repo, repo_type="dataset").branches]
+
+
+def load_registered(
+    repo: str, cache_dir: Path, *args: Any, split: str = "train", streaming: bool = False
+) -> tuple[dict[str, Any], Rows]:
+    """Load a repository of HDF5 files with this package's builder; return features and rows."""
+    from datasets import load_dataset
+
+    import hf_h5
+
+    hf_h5.register(extensions=(".h5",))
+    try:
+        found = load_dataset(repo, *args, split=split, streaming=streaming, cache_dir=str(cache_dir))
+        rows = list(found) if streaming else found
+        return found.features.to_dict(), {name: [row[name] for row in rows] for name in found.features}
+    finally:
+        hf_h5.unregister()
