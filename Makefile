@@ -1,5 +1,5 @@
 # On a fresh clone each of these, alone, makes .venv and runs:
-#   make demo     HDF5 becomes a Dataset and a torch view with the same values; draws demo.png
+#   make demo     HDF5 becomes a Dataset and a torch view with the same values; draws demo.png; there and back to a Hub
 #   make test     the tests, doctests included; ARGS="-k name" is handed to pytest
 #   make check    lint, types and tests
 #   make compat   a smoke suite on the oldest and newer versions of datasets, each in .venv-compat/VERSION
@@ -30,6 +30,7 @@ WRITERS := 2022 2023 2024 2025 2026
 
 demo: $(INSTALLED)
 	$(BIN)/hf-h5 demo
+	$(BIN)/python -m tests.hub.demo demo-output/digits.h5
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-__all__ = ["Client", "Printed", "as_user", "environment", "run_command"]
+__all__ = ["Client", "Printed", "as_user", "become_user", "environment", "run_command"]
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Client:
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_start, initargs=(dict(variables),))
+        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=become_user, initargs=(dict(variables),))
 
     def call(self, function: Callable[..., T], *args: Any, token: str | None = None, **kwargs: Any) -> T:
         """Call a function of a module there, with HF_TOKEN set to ``token``; return what it returns or raise."""
@@ -56,7 +56,8 @@ class Client:
         self._pool.shutdown()
 
 
-def _start(variables: dict[str, str]) -> None:
+def become_user(variables: Mapping[str, str]) -> None:
+    """Give this process the variables of a user of a hub, before it imports the clients."""
     for name in [name for name in os.environ if name.startswith(("HF_", "HUGGING"))]:
         del os.environ[name]
     os.environ.update(variables)
