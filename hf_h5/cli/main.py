@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from ..tools.console import Console
-from . import bench, completion, convert, demo, describe, plan, upload, verify
+from . import bench, completion, convert, demo, describe, plan, repack, upload, verify
 from .messages import EXPECTED, WarningPrinter, print_error
 from .style import CommandParser, MainHelp
 
 __all__ = ["main"]
 
-_COMMANDS = (describe, convert, plan, verify, bench, upload, demo, completion)
+_COMMANDS = (describe, convert, plan, verify, bench, repack, upload, demo, completion)
 """In the order of the help; a command is a module with ``add_command``, whose ``run`` finds ``arguments.console``, and
 ``arguments.argv`` as it was typed."""
 
@@ -31,10 +31,7 @@ _CLOSED_PIPE = 141  # 128 + SIGPIPE, which Windows lacks: what a shell reports f
 
 _EPILOG = """\
 exit codes: 0 done, 1 a comparison found a difference, 2 wrong usage or bad file
-
-examples:
-  hf-h5 describe data.h5           what is in the file, and how it will load
-  hf-h5 convert data.h5 -o data/   Parquet shards; goes on where it stopped
+example: hf-h5 describe data.h5    what is in the file, and how it will load
 """
 
 

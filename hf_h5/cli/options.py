@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from typing import Any
 
 from ..errors import OptionError
 
-__all__ = ["add_options", "given_options"]
+__all__ = ["add_options", "given_options", "parse_limits"]
 
 _AS_THEY_ARE = (
     *("table", "layout", "nested", "rows", "decode", "dense", "allow_external"),
-    *("route", "threads", "isolate", "join", "on_bad_files", "batch_size", "on_bad_rows"),
+    *("route", "threads", "isolate", "join", "on_bad_files", "batch_size", "on_bad_rows", "remote_cache_bytes"),
 )
 """What argparse makes of these flags is what the package takes."""
 
@@ -30,6 +31,7 @@ def add_options(parser: argparse.ArgumentParser, *, several: bool = False, conve
     group = parser.add_argument_group("how to read it")
     group.add_argument("--route", choices=("auto", "direct", "h5py"), help="direct: refuse what needs h5py")
     group.add_argument("--threads", type=int, metavar="N", help="threads that decode chunks; default: the cores")
+    group.add_argument("--remote-cache-bytes", metavar="SIZE", help="what is kept on disk of URLs; default: 4GB")
     group.add_argument("--limits", action="append", metavar="NAME=N", help="raise a budget: row_bytes=2000000000")
     group.add_argument(
         "--isolate", action="store_true", default=None, help="run the HDF5 library in a process of its own"
@@ -89,7 +91,7 @@ def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.class_labels:
         given["class_labels"] = dict(_class_labels(text) for text in arguments.class_labels)
     if arguments.limits:
-        given["limits"] = dict(_budget(text) for text in arguments.limits)
+        given["limits"] = parse_limits(arguments.limits)
     if arguments.axis:
         given["axis"] = _axis(arguments.axis)
     if arguments.features:
@@ -97,6 +99,17 @@ def given_options(arguments: argparse.Namespace) -> dict[str, Any]:
 
         given["features"] = read_features(arguments.features)
     return given
+
+
+def parse_limits(texts: Iterable[str]) -> dict[str, int]:
+    """Budgets of ``--limits``.
+
+    Raises
+    ------
+    OptionError
+        If a text is not NAME=N.
+    """
+    return dict(_budget(text) for text in texts)
 
 
 def _pair(text: str, flag: str, form: str, example: str) -> tuple[str, str]:

@@ -1,0 +1,166 @@
+"""Values of any HDF5 type from one file to another, bit for bit.
+
+What has a fixed size travels as bytes that nobody interprets; what points elsewhere (variable length, references)
+travels as the objects of h5py, and references are made anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5d, h5o, h5r, h5s, h5t
+from numpy.typing import NDArray
+
+from .layout import Block
+
+__all__ = ["References", "address_of", "has_references", "is_fixed", "read_attribute", "read_block", "write_attribute"]
+
+
+def is_fixed(tid: h5t.TypeID) -> bool:
+    """Whether values of a type are all there is: nothing of variable length, and no references."""
+    if isinstance(tid, h5t.TypeCompoundID):
+        return all(is_fixed(tid.get_member_type(number)) for number in range(tid.get_nmembers()))
+    if isinstance(tid, h5t.TypeArrayID):
+        return is_fixed(tid.get_super())
+    if isinstance(tid, h5t.TypeStringID):
+        return not tid.is_variable_str()
+    return not isinstance(tid, h5t.TypeVlenID | h5t.TypeReferenceID)
+
+
+def has_references(tid: h5t.TypeID) -> bool:
+    """Whether values of a type point to objects."""
+    if isinstance(tid, h5t.TypeCompoundID):
+        return any(has_references(tid.get_member_type(number)) for number in range(tid.get_nmembers()))
+    if isinstance(tid, h5t.TypeArrayID | h5t.TypeVlenID):
+        return has_references(tid.get_super())
+    return isinstance(tid, h5t.TypeReferenceID)
+
+
+def address_of(opened: Any) -> tuple[int, int]:
+    """What tells one object from another: links to the same object give the same."""
+    info = h5o.get_info(opened)
+    return info.fileno, info.addr
+
+
+class References:
+    """Turns references into one file into references to the same objects of another.
+
+    Attributes
+    ----------
+    lost
+        References that lead nowhere, or to an object without a name, and became null.
+    """
+
+    def __init__(self, source: h5py.File, target: h5py.File, paths: dict[tuple[int, int], bytes]) -> None:
+        self.lost = 0
+        self._source, self._target, self._paths = source, target, paths
+
+    def __call__(self, reference: h5r.Reference) -> h5r.Reference:
+        """Return the reference for the other file."""
+        null = type(reference)()
+        if not reference:
+            return null
+        path = self.path_of(reference)
+        if path is None:
+            self.lost += 1
+            return null
+        if isinstance(reference, h5r.RegionReference):
+            region = h5r.get_region(reference, self._source.id)
+            return h5r.create(self._target.id, path, h5r.DATASET_REGION, region)
+        return h5r.create(self._target.id, path, h5r.OBJECT)
+
+    def path_of(self, reference: h5r.Reference) -> bytes | None:
+        """Where a reference leads in the source; None where nobody can say."""
+        try:
+            return self._paths.get(address_of(h5r.dereference(reference, self._source.id)))
+        except (RuntimeError, ValueError, OSError, KeyError):
+            return None
+
+
+def read_block(dataset: h5d.DatasetID, block: Block) -> NDArray[Any]:
+    """Read a block; of a type of fixed size as raw bytes, else as h5py's objects."""
+    tid, (memory, selected) = dataset.get_type(), _spaces(dataset, block)
+    buffer, mtype = _buffer(tid, tuple(part.stop - part.start for part in block))
+    dataset.read(memory, selected, buffer, mtype)
+    return buffer
+
+
+def write_block(
+    dataset: h5d.DatasetID, block: Block, values: NDArray[Any], references: References | None = None
+) -> None:
+    """Write what `read_block` read."""
+    memory, selected = _spaces(dataset, block)
+    _, mtype = _buffer(dataset.get_type(), ())
+    if references is not None:
+        values = _mapped(values, dataset.dtype, references)
+    dataset.write(memory, selected, values, mtype)
+
+
+def read_attribute(attribute: Any) -> NDArray[Any] | None:
+    """Read an attribute; None where it has no values."""
+    space = attribute.get_space()
+    if space.get_simple_extent_type() == h5s.NULL:
+        return None
+    buffer, mtype = _buffer(attribute.get_type(), space.get_simple_extent_dims())
+    if buffer.size:
+        attribute.read(buffer, mtype)
+    return buffer
+
+
+def write_attribute(attribute: Any, values: NDArray[Any] | None, references: References) -> None:
+    """Write what `read_attribute` read."""
+    if values is None or not values.size:
+        return
+    tid = attribute.get_type()
+    _, mtype = _buffer(tid, ())
+    if has_references(tid):
+        values = _mapped(values, attribute.dtype, references)
+    attribute.write(values, mtype)
+
+
+def _spaces(dataset: h5d.DatasetID, block: Block) -> tuple[Any, Any]:
+    if not block:
+        return h5s.ALL, h5s.ALL
+    start, count = tuple(part.start for part in block), tuple(part.stop - part.start for part in block)
+    selected = dataset.get_space()
+    selected.select_hyperslab(start, count)
+    return h5s.create_simple(count), selected
+
+
+def _buffer(tid: h5t.TypeID, shape: tuple[int, ...]) -> tuple[NDArray[Any], h5t.TypeID]:
+    """A buffer for values, and the type that the library shall fill it with."""
+    if is_fixed(tid):
+        # A type that is stored in a file is no type of memory.
+        return np.zeros(shape, f"V{tid.get_size()}"), tid.copy() if tid.committed() else tid
+    dtype = tid.dtype
+    return np.zeros(shape, dtype), h5t.py_create(dtype)
+
+
+def _mapped(values: NDArray[Any], dtype: np.dtype[Any], references: Callable[[Any], Any]) -> NDArray[Any]:
+    """A copy of values in which each reference is another."""
+    if dtype.subdtype is not None:
+        return _mapped(values, dtype.subdtype[0], references)
+    mapped = values.copy()
+    if dtype.names:
+        for name in dtype.names:
+            if _points(dtype[name]):
+                mapped[name] = _mapped(values[name], dtype[name], references)
+    elif h5t.check_ref_dtype(dtype) is not None:
+        for number, reference in enumerate(values.flat):
+            mapped.flat[number] = references(reference)
+    elif (inner := h5t.check_vlen_dtype(dtype)) is not None and _points(inner):
+        for number, items in enumerate(values.flat):
+            mapped.flat[number] = _mapped(np.asarray(items), inner, references)
+    return mapped
+
+
+def _points(dtype: np.dtype[Any]) -> bool:
+    if dtype.subdtype is not None:
+        return _points(dtype.subdtype[0])
+    if dtype.names:
+        return any(_points(dtype[name]) for name in dtype.names)
+    inner = h5t.check_vlen_dtype(dtype)
+    return h5t.check_ref_dtype(dtype) is not None or (isinstance(inner, np.dtype) and _points(inner))

@@ -1,0 +1,189 @@
+"""Do two files hold the same objects: links, types, shapes, attributes and every value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5g, h5l, h5o, h5r, h5t
+
+from ..console import Progress
+from .elements import address_of, is_fixed, read_attribute, read_block
+from .layout import cut_blocks
+from .objects import attribute_names, link_names
+
+__all__ = ["count_bytes", "find_difference"]
+
+_BLOCK_BYTES = 16 << 20
+
+
+def find_difference(first: h5py.File, second: h5py.File, progress: Progress) -> str | None:
+    """Return the place and kind of the first difference; None if there is none."""
+    return next(_Comparison(first, second, progress).differences(), None)
+
+
+def count_bytes(paths: dict[tuple[int, int], bytes], file: h5py.File) -> int:
+    """Bytes of all values of all datasets: what a comparison reads."""
+    total = 0
+    for path in paths.values():
+        opened = h5o.open(file.id, path)
+        if isinstance(opened, h5d.DatasetID) and opened.shape is not None:
+            total += math.prod(opened.shape) * opened.get_type().get_size()
+    return total
+
+
+class _Comparison:
+    """Walks both files at once; objects are told apart by where they were met first."""
+
+    def __init__(self, first: h5py.File, second: h5py.File, progress: Progress) -> None:
+        self._files = (first, second)
+        self._met: tuple[dict[tuple[int, int], bytes], ...] = ({}, {})
+        self._datasets: list[bytes] = []
+        self._progress = progress
+
+    def differences(self) -> Iterator[str]:
+        first, second = (h5o.open(file.id, b"/") for file in self._files)
+        self._met[0][address_of(first)] = self._met[1][address_of(second)] = b"/"
+        yield from self._groups(first, second, b"")
+        # References are compared by where they lead, which is known only now.
+        for path in self._met[0].values():
+            pair = [h5o.open(file.id, path) for file in self._files]
+            yield from (f"{path.decode('utf-8', 'replace')}: {what}" for what in self._attributes(*pair))
+            if isinstance(pair[0], h5d.DatasetID):
+                yield from (f"{path.decode('utf-8', 'replace')}: {what}" for what in self._values(*pair))
+
+    def _groups(self, first: h5g.GroupID, second: h5g.GroupID, at: bytes) -> Iterator[str]:
+        names = list(link_names(first))
+        if names != list(link_names(second)):
+            yield f"{at.decode('utf-8', 'replace') or '/'}: other members, or in another order"
+            return
+        for name in names:
+            path, kinds = at + b"/" + name, [each.links.get_info(name).type for each in (first, second)]
+            if kinds[0] != kinds[1]:
+                yield f"{path.decode('utf-8', 'replace')}: another kind of link"
+            elif kinds[0] != h5l.TYPE_HARD:
+                if first.links.get_val(name) != second.links.get_val(name):
+                    yield f"{path.decode('utf-8', 'replace')}: a link to elsewhere"
+            else:
+                yield from self._objects(h5o.open(first, name), h5o.open(second, name), path)
+
+    def _objects(self, first: Any, second: Any, path: bytes) -> Iterator[str]:
+        where = [met.setdefault(address_of(each), path) for met, each in zip(self._met, (first, second), strict=True)]
+        name = path.decode("utf-8", "replace")
+        if where[0] != where[1] or type(first) is not type(second):
+            yield f"{name}: another object"
+        elif where[0] != path:
+            return
+        elif isinstance(first, h5g.GroupID):
+            yield from self._groups(first, second, path)
+        elif isinstance(first, h5d.DatasetID):
+            yield from (f"{name}: {what}" for what in _unlike(first, second))
+        elif not first.equal(second):
+            yield f"{name}: another type"
+
+    def _attributes(self, first: Any, second: Any) -> Iterator[str]:
+        names = attribute_names(first)
+        if names != attribute_names(second):
+            yield "other attributes, or in another order"
+            return
+        for name in names:
+            pair = [h5a.open(each, name) for each in (first, second)]
+            if not _are_like(*pair) or not self._are_equal(*map(read_attribute, pair)):
+                yield f"attribute {name.decode('utf-8', 'replace')!r} differs"
+
+    def _values(self, first: h5d.DatasetID, second: h5d.DatasetID) -> Iterator[str]:
+        if first.shape is None or not first.get_space().get_simple_extent_npoints():
+            return
+        plist, item_bytes = first.get_create_plist(), first.get_type().get_size()
+        chunk = plist.get_chunk() if plist.get_layout() == h5d.CHUNKED else (1,) * len(first.shape)
+        for block in cut_blocks(first.shape, chunk, item_bytes, _BLOCK_BYTES) if first.shape else [()]:
+            try:
+                pair = [read_block(each, block) for each in (first, second)]
+            except (OSError, RuntimeError, TypeError):
+                # What nobody can decode here was copied as it is stored.
+                yield from _stored_chunks(first, second)
+                return
+            if not self._are_equal(*pair):
+                yield f"values of rows {block[0].start:,} to {block[0].stop:,} differ" if block else "the value differs"
+                return
+            self._progress.add(pair[0].size * item_bytes)
+
+    def _are_equal(self, first: Any, second: Any) -> bool:
+        """Whether values are the same bytes, and references lead to the same place."""
+        if first is None or second is None:
+            return first is second
+        if first.dtype.kind == "V" and not first.dtype.names and first.dtype.subdtype is None:
+            return bool(first.shape == second.shape and first.tobytes() == second.tobytes())
+        return bool(first.shape == second.shape) and self._same(first, second)
+
+    def _same(self, first: Any, second: Any) -> bool:
+        if isinstance(first, np.ndarray):
+            if first.dtype.names:
+                return all(self._same(first[name], second[name]) for name in first.dtype.names)
+            if first.dtype.kind != "O":
+                return bool(first.tobytes() == second.tobytes())
+            return len(first.flat) == len(second.flat) and all(map(self._same, first.flat, second.flat))
+        if isinstance(first, h5r.Reference):
+            return self._same_reference(first, second)
+        return bool(first == second)
+
+    def _same_reference(self, first: h5r.Reference, second: h5r.Reference) -> bool:
+        places = [self._place(number, each) for number, each in enumerate((first, second))]
+        if places[0] != places[1] or places[0] is None or not isinstance(first, h5r.RegionReference):
+            return places[0] == places[1]
+        regions = [h5r.get_region(each, file.id) for each, file in zip((first, second), self._files, strict=True)]
+        return bool(regions[0].encode() == regions[1].encode())
+
+    def _place(self, number: int, reference: h5r.Reference) -> bytes | None:
+        """Where a reference leads; None for nowhere, or an object without a name, which becomes null."""
+        if not reference:
+            return None
+        try:
+            return self._met[number].get(address_of(h5r.dereference(reference, self._files[number].id)))
+        except (RuntimeError, ValueError, OSError, KeyError):
+            return None
+
+
+def _unlike(first: h5d.DatasetID, second: h5d.DatasetID) -> Iterator[str]:
+    if not _are_like(first, second):
+        yield "another type or shape"
+    elif _fill(first) != _fill(second):
+        yield "another fill value"
+
+
+def _are_like(first: Any, second: Any) -> bool:
+    types, spaces = (first.get_type(), second.get_type()), (first.get_space(), second.get_space())
+    if types[0].committed() != types[1].committed() or not types[0].equal(types[1]):
+        return False
+    return all(
+        spaces[0].get_simple_extent_type() == spaces[1].get_simple_extent_type()
+        and spaces[0].get_simple_extent_dims(largest) == spaces[1].get_simple_extent_dims(largest)
+        for largest in (False, True)
+    )
+
+
+def _fill(dataset: h5d.DatasetID) -> tuple[Any, bytes | None]:
+    """Whether a fill value was given, and its bytes as far as numpy has the type."""
+    plist, tid = dataset.get_create_plist(), dataset.get_type()
+    kind = plist.fill_value_defined()
+    if kind != h5d.FILL_VALUE_USER_DEFINED or not isinstance(tid, h5t.TypeIntegerID | h5t.TypeFloatID):
+        return kind, None
+    value = np.zeros((), tid.dtype)
+    plist.get_fill_value(value)
+    return kind, value.tobytes()
+
+
+def _stored_chunks(first: h5d.DatasetID, second: h5d.DatasetID) -> Iterator[str]:
+    """Compare the chunks as they are stored; what varies in length lies elsewhere, and has other places there."""
+    if first.get_create_plist().get_layout() != h5d.CHUNKED or not is_fixed(first.get_type()):
+        return
+    if first.get_num_chunks() != second.get_num_chunks():
+        yield "other chunks are stored"
+        return
+    for number in range(first.get_num_chunks()):
+        corner = first.get_chunk_info(number).chunk_offset
+        if first.read_direct_chunk(corner) != second.read_direct_chunk(corner):
+            yield f"the chunk at {corner} differs"

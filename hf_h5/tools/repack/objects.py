@@ -1,0 +1,229 @@
+"""Groups, links, types, attributes and small datasets from one file to another, each object once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import h5py
+from h5py import h5, h5a, h5d, h5g, h5l, h5o, h5p, h5t
+
+from .elements import (
+    References,
+    address_of,
+    has_references,
+    read_attribute,
+    read_block,
+    write_attribute,
+    write_block,
+)
+from .layout import cut_blocks
+
+__all__ = ["Copied", "attribute_names", "copy_objects", "lies_in_this_file", "link_names"]
+
+_BLOCK_BYTES = 16 << 20
+
+
+@dataclass(slots=True)
+class Copied:
+    """What has come over.
+
+    Attributes
+    ----------
+    paths
+        Per object of the source, the first path that leads to it.
+    deferred
+        Paths of datasets that were created without their rows, which somebody else writes.
+    n_kept
+        Datasets that are stored as they were.
+    """
+
+    paths: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    deferred: list[bytes] = field(default_factory=list)
+    n_kept: int = 0
+    n_lost_references: int = 0
+
+
+def copy_objects(
+    source: h5py.File,
+    target: h5py.File,
+    new_properties: Callable[[bytes, h5d.DatasetID], h5p.PropDCID | None],
+) -> Copied:
+    """Copy everything but the rows of some datasets into a file that is empty.
+
+    Parameters
+    ----------
+    new_properties
+        Is asked for each dataset, by path, how it shall be stored; None to keep it as it is.
+    """
+    copying = _Copying(source, target, new_properties)
+    copying.copy_root()
+    return copying.copied
+
+
+def lies_in_this_file(dataset: h5d.DatasetID) -> bool:
+    """Whether the rows of a virtual dataset, or of one in external storage, are all in its own file."""
+    plist = dataset.get_create_plist()
+    if plist.get_layout() == h5d.VIRTUAL:
+        return all(plist.get_virtual_filename(number) == "." for number in range(plist.get_virtual_count()))
+    return not (plist.get_layout() == h5d.CONTIGUOUS and plist.get_external_count())
+
+
+class _Copying:
+    """One copy; references and attributes come last, when all objects are there."""
+
+    def __init__(
+        self,
+        source: h5py.File,
+        target: h5py.File,
+        new_properties: Callable[[bytes, h5d.DatasetID], h5p.PropDCID | None],
+    ) -> None:
+        self.copied = Copied()
+        self._source, self._target, self._new_properties = source, target, new_properties
+        self._references = References(source, target, self.copied.paths)
+        self._pending: list[bytes] = []
+        self._types = _Types(target)
+
+    def copy_root(self) -> None:
+        source, target = h5o.open(self._source.id, b"/"), h5o.open(self._target.id, b"/")
+        self.copied.paths[address_of(source)] = b"/"
+        self._copy_links(source, target, b"")
+        self._types.forget()
+        for path in self._pending:
+            self._copy_rows(path)
+        for path in self.copied.paths.values():
+            self._copy_attributes(path)
+        self.copied.n_lost_references = self._references.lost
+
+    def _copy_links(self, source: h5g.GroupID, target: h5g.GroupID, at: bytes) -> None:
+        for name in link_names(source):
+            info = source.links.get_info(name)
+            access = h5p.create(h5p.LINK_CREATE)
+            access.set_char_encoding(info.cset)
+            if info.type == h5l.TYPE_SOFT:
+                target.links.create_soft(name, source.links.get_val(name), access)
+            elif info.type == h5l.TYPE_EXTERNAL:
+                target.links.create_external(name, *source.links.get_val(name), access)
+            else:
+                self._copy_hard(source, target, name, at + b"/" + name, access)
+
+    def _copy_hard(
+        self, source: h5g.GroupID, target: h5g.GroupID, name: bytes, path: bytes, access: h5p.PropLCID
+    ) -> None:
+        opened = h5o.open(source, name)
+        known = self.copied.paths.setdefault(address_of(opened), path)
+        if known != path:
+            target.links.create_hard(name, self._target.id, known, access)
+        elif isinstance(opened, h5g.GroupID):
+            created = h5g.create(target, name, access, opened.get_create_plist())
+            self._copy_links(opened, created, path)
+        elif isinstance(opened, h5d.DatasetID):
+            self._create_dataset(opened, source, target, name, path, access)
+        else:
+            self._types.of(opened)
+            target.links.create_hard(name, self._target.id, self._types.path_of(opened), access)
+
+    def _create_dataset(
+        self,
+        dataset: h5d.DatasetID,
+        source: h5g.GroupID,
+        target: h5g.GroupID,
+        name: bytes,
+        path: bytes,
+        access: h5p.PropLCID,
+    ) -> None:
+        properties, tid = self._new_properties(path, dataset), dataset.get_type()
+        if properties is not None:
+            self.copied.deferred.append(path)
+        else:
+            self.copied.n_kept += 1
+            is_virtual = dataset.get_create_plist().get_layout() == h5d.VIRTUAL
+            if not (tid.committed() or has_references(tid) or is_virtual):
+                _copy_as_stored(source, target, name, access)
+                return
+            properties = dataset.get_create_plist()
+            if not is_virtual:
+                self._pending.append(path)
+        h5d.create(target, name, self._types.of(tid), dataset.get_space(), properties, access)
+
+    def _copy_rows(self, path: bytes) -> None:
+        source, target = h5o.open(self._source.id, path), h5o.open(self._target.id, path)
+        if source.get_storage_size() == 0 or source.get_space().get_simple_extent_npoints() == 0:
+            return
+        shape, tid = source.shape, source.get_type()
+        chunk = source.get_create_plist().get_chunk() if _is_chunked(source) else (1,) * len(shape)
+        references = self._references if has_references(tid) else None
+        for block in cut_blocks(shape, chunk, tid.get_size(), _BLOCK_BYTES) if shape else [()]:
+            write_block(target, block, read_block(source, block), references)
+
+    def _copy_attributes(self, path: bytes) -> None:
+        source, target = h5o.open(self._source.id, path), h5o.open(self._target.id, path)
+        for name in attribute_names(source):
+            attribute = h5a.open(source, name)
+            created = h5a.create(target, name, self._types.of(attribute.get_type()), attribute.get_space())
+            write_attribute(created, read_attribute(attribute), self._references)
+
+
+class _Types:
+    """Types with a name of their own; the first that needs one makes it, under a name that nobody sees later."""
+
+    def __init__(self, target: h5py.File) -> None:
+        self._target = target
+        self._made: dict[tuple[int, int], bytes] = {}
+        self._folder: bytes | None = None
+        self._opened: dict[tuple[int, int], h5t.TypeID] = {}
+
+    def of(self, tid: h5t.TypeID) -> h5t.TypeID:
+        """The type in the target: itself, unless it has a name."""
+        if not tid.committed():
+            return tid
+        address = address_of(tid)
+        if address not in self._opened:
+            made = tid.copy()
+            path = self._new_path()
+            made.commit(self._target.id, path)
+            self._made[address], self._opened[address] = path, made
+        return self._opened[address]
+
+    def path_of(self, tid: h5t.TypeID) -> bytes:
+        return self._made[address_of(tid)]
+
+    def forget(self) -> None:
+        """Remove the names; what is linked or used elsewhere stays."""
+        if self._folder is not None:
+            del self._target[self._folder]
+
+    def _new_path(self) -> bytes:
+        if self._folder is None:
+            self._folder = b"types of hf-h5 repack"
+            h5g.create(self._target.id, self._folder)
+        return self._folder + b"/" + str(len(self._made)).encode()
+
+
+def _copy_as_stored(source: h5g.GroupID, target: h5g.GroupID, name: bytes, access: h5p.PropLCID) -> None:
+    """Copy a dataset with its chunks as they are; attributes come later, since references would be lost."""
+    how = h5p.create(h5p.OBJECT_COPY)
+    how.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
+    h5o.copy(source, name, target, name, how, access)
+
+
+def link_names(group: h5g.GroupID) -> Iterator[bytes]:
+    """Names in a group, in the order in which they were made where that is known."""
+    names: list[bytes] = []
+    is_tracked = group.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_TRACKED
+    group.links.iterate(names.append, idx_type=h5.INDEX_CRT_ORDER if is_tracked else h5.INDEX_NAME)
+    yield from names
+
+
+def attribute_names(opened: Any) -> list[bytes]:
+    """Names of attributes, in the order in which they were made where that is known."""
+    plist = opened.get_create_plist() if hasattr(opened, "get_create_plist") else None
+    is_tracked = plist is not None and plist.get_attr_creation_order() & h5p.CRT_ORDER_TRACKED
+    by = h5.INDEX_CRT_ORDER if is_tracked else h5.INDEX_NAME
+    count = h5a.get_num_attrs(opened)
+    return [h5a.open(opened, index=number, index_type=by, order=h5.ITER_INC).name for number in range(count)]
+
+
+def _is_chunked(dataset: h5d.DatasetID) -> bool:
+    return bool(dataset.get_create_plist().get_layout() == h5d.CHUNKED)
