@@ -5,6 +5,7 @@
 #   make compat   a smoke suite on the oldest and newer versions of datasets, each in .venv-compat/VERSION
 #   make frameworks  training frameworks over a view, in .venv-frameworks, which takes the rest from .venv
 #   make writers  reads files that older pandas and anndata write, each in .venv-writers/YEAR
+#   make docs     the manual as a site, build/site, with warnings as errors
 #   make bench    reading side by side with h5py, a hand-written class and others; ARGS="-k gzip" runs a part
 #   make fuzz     2,000 broken files, each read in a process of its own; ARGS="--count 100 --seed 5"
 # And: make lint, make types, make format, make clean; PYTHON=python3.12 chooses the interpreter of .venv.
@@ -25,7 +26,7 @@ COMPAT_TESTS := tests/compat/smoke.py tests/test_registry_extensions.py tests/te
 # The versions of pandas and anndata of each year; .venv has the newest. Wheels of 2022 are for Python 3.11 only.
 WRITERS := 2022 2023 2024 2025 2026
 
-.PHONY: demo test check compat frameworks writers lint types format clean bench fuzz
+.PHONY: demo test check compat frameworks writers lint types format clean bench fuzz docs
 .NOTPARALLEL:
 
 demo: $(INSTALLED)
@@ -56,6 +57,11 @@ bench: $(INSTALLED)
 	$(PIP) -r tests/benchmarks/requirements.txt
 	$(PIP) --no-deps -r tests/benchmarks/requirements-alone.txt
 	$(BIN)/python -m pytest -c tests/benchmarks/pytest.ini tests/benchmarks $(ARGS)
+
+# NO_MKDOCS_2_WARNING: the theme tells of its successor, which is no warning about these pages.
+docs: $(INSTALLED)
+	$(PIP) --no-build-isolation -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 fuzz: $(INSTALLED)
 	$(BIN)/python -m tests.fuzz.run $(ARGS)
