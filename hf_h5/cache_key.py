@@ -18,7 +18,7 @@ from .registry import CACHE_VERSION
 
 __all__ = ["NEUTRAL", "cache_key"]
 
-NEUTRAL = frozenset({"allow_external", "batch_size", "isolate", "limits", "route", "threads"})
+NEUTRAL = frozenset({"allow_external", "batch_size", "isolate", "limits", "remote_cache_bytes", "route", "threads"})
 """Options that change how rows come, or whether, but not which values they hold.
 
 What ``allow_external`` lets in counts by the files that are read because of it.

@@ -54,6 +54,7 @@ class H5Config(datasets.BuilderConfig):
     on_bad_files: str = "error"
     on_bad_rows: str = "error"
     arrays: str = "array"
+    remote_cache_bytes: int | str = 4_000_000_000
     rows: str | None = None
     dense: bool = False
     decode: bool = False

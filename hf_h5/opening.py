@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from .describe.options import Options, make_options
+from .describe.options import Options, count_bytes, make_options
 from .describe.schema import Schema, Table
+from .describe.urls import is_url, name_urls
 from .errors import LayoutError, OptionError
 from .isolate.choose import AnyReader, make_reader, resolve, scans_apart
 from .isolate.reader import describe_isolated
@@ -24,8 +24,6 @@ from .resolve.tables import Resolved
 __all__ = ["DEFAULT_CACHE", "Opened", "count_bytes", "describe", "open_table", "open_tables"]
 
 DEFAULT_CACHE = "256MB"
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_BINARY_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
 @dataclass(frozen=True)
@@ -41,27 +39,6 @@ class Opened:
     options: Options
     description: str
     was_open: bool
-
-
-def count_bytes(size: int | str, name: str) -> int:
-    """Read a number of bytes, given as such or with a unit; ``name`` is the argument's, for the message.
-
-    Raises
-    ------
-    OptionError
-        If it is no number of bytes.
-
-    Examples
-    --------
-    >>> count_bytes("256MB", "cache_bytes"), count_bytes("1.5 GiB", "cache_bytes"), count_bytes(0, "cache_bytes")
-    (256000000, 1610612736, 0)
-    """
-    if isinstance(size, int) and not isinstance(size, bool) and size >= 0:
-        return size
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", size.lower()) if isinstance(size, str) else None
-    if found is None or (found[3] and not found[2]):
-        raise OptionError(f"{name}={size!r} is no number of bytes", hint=f'write {name}="256MB" or {name}=256_000_000')
-    return int(float(found[1]) * (_BINARY_UNITS[found[2]] if found[3] else _UNITS[found[2]]))
 
 
 def describe(file: Any, **options: Any) -> Schema:
@@ -86,9 +63,22 @@ def describe(file: Any, **options: Any) -> Schema:
         If the file is missing, no HDF5, damaged, or reaches outside itself.
     """
     chosen = make_options(**options)
-    if isinstance(file, str | os.PathLike) and scans_apart(file, chosen):
-        return describe_isolated(os.fspath(file), options, chosen)
+    if isinstance(file, str | os.PathLike):
+        is_apart = scans_apart(file, chosen)
+        file = _named(os.fspath(file))
+        if is_apart:
+            return describe_isolated(file, options, chosen)
     return describing.describe(file, **options)
+
+
+def _named(file: str) -> str:
+    """The name of one file behind a URL; that of any other as it is."""
+    if not is_url(file):
+        return file
+    names = name_urls([file])
+    if len(names) > 1:
+        raise OptionError(f"{len(names)} files match, and describe takes one at a time", file=file)
+    return str(names[0])
 
 
 def open_table(files: Any, *, split: str | None = None, **options: Any) -> AnyReader:

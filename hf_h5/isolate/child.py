@@ -19,6 +19,7 @@ from ..describe.options import Options
 from ..describe.schema import Table
 from ..errors import H5Error
 from ..read.reader import TableReader
+from ..remote.known import hand_over, take_over
 from ..resolve.describing import describe
 from ..resolve.tables import resolve_splits, resolve_tables
 
@@ -34,6 +35,13 @@ class _Library:
 
     def __init__(self) -> None:
         self._readers: dict[int, TableReader] = {}
+
+    def take_over(self, handed: bytes) -> None:
+        # Nothing is kept on disk in here, where files are bounded too.
+        take_over(handed, cache_bytes=0)
+
+    def hand_over(self, names: list[str]) -> bytes:
+        return hand_over(names)
 
     def describe(self, file: str, given: dict[str, Any]) -> Any:
         return describe(file, **given)

@@ -10,8 +10,10 @@ import h5py
 
 from ..describe.options import Options
 from ..describe.schema import Table
+from ..describe.urls import is_url, name_urls
 from ..errors import OptionError
 from ..read.reader import DEFAULT_CACHE_BYTES, TableReader
+from ..remote.store_cache import set_cache_bytes
 from ..resolve.tables import Resolved, resolve_splits, resolve_tables
 from .reader import IsolatedReader, resolve_isolated
 
@@ -51,7 +53,12 @@ def _names(files: Any) -> Iterator[str]:
 
 def resolve(files: Any, options: Options) -> Resolved:
     """The table, or the splits, of one or several files; of a mapping of them by split."""
-    if scans_apart(files, options):
+    if any(map(is_url, _names(files))):
+        set_cache_bytes(options.remote_cache_bytes)
+    is_apart = scans_apart(files, options)
+    # Before, and not in the other process: what is learnt of files behind URLs serves their reading too.
+    files = name_urls(files)
+    if is_apart:
         return resolve_isolated(files, options)
     if isinstance(files, Mapping) and not isinstance(files, h5py.Group):
         return resolve_splits(files, options)

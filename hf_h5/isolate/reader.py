@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -15,6 +15,8 @@ from ..describe.schema import Schema, Table
 from ..errors import ClosedError, FileChangedError, RowError
 from ..read.cache import CacheInfo
 from ..read.plan import as_rows
+from ..remote.known import hand_over, is_url, take_over
+from ..remote.secrets import seal, unseal
 from ..resolve.tables import Resolved
 from .process import LibraryProcess
 
@@ -27,6 +29,7 @@ def describe_isolated(file: str, given: Mapping[str, Any], options: Options) -> 
     """What ``describe`` says, found out in another process."""
     process = LibraryProcess(file, options.limits)
     try:
+        _hand_over(process, [file])
         schema: Schema = process.call("describe", file, dict(given))
         return schema
     finally:
@@ -38,7 +41,10 @@ def resolve_isolated(files: Any, options: Options) -> Resolved:
     process = LibraryProcess(_first_name(files), options.limits)
     try:
         name = "resolve_splits" if isinstance(files, Mapping) else "resolve_tables"
+        names = _hand_over(process, _names(files))
         resolved: Resolved = process.call(name, _plain(files), options)
+        if names:
+            take_over(process.call("hand_over", names))
         return resolved
     finally:
         process.close()
@@ -51,6 +57,22 @@ def _plain(files: Any) -> Any:
     if isinstance(files, Mapping):
         return {str(split): _plain(inner) for split, inner in files.items()}
     return [_plain(inner) for inner in files]
+
+
+def _hand_over(process: LibraryProcess, files: Iterable[str]) -> list[str]:
+    """Tell a process what is known of the files that lie behind URLs, and return these."""
+    names = [file for file in files if is_url(file)]
+    if names:
+        process.call("take_over", hand_over(names))
+    return names
+
+
+def _names(files: Any) -> list[str]:
+    """All files, of whatever splits."""
+    if isinstance(files, str | os.PathLike):
+        return [os.fspath(files)]
+    inner = files.values() if isinstance(files, Mapping) else files
+    return [name for each in inner for name in _names(each)]
 
 
 def _first_name(files: Any) -> str:
@@ -80,6 +102,7 @@ class IsolatedReader:
 
     def _open(self) -> None:
         generation = self._process.generation
+        _hand_over(self._process, self.schema.files)
         number, fingerprint = self._process.call("open", *self._arguments)
         if self._fingerprint not in (None, fingerprint):
             # Another process may take over hours later, or on another machine.
@@ -167,4 +190,10 @@ class IsolatedReader:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_opened": None}
+        return {**self.__dict__, "_opened": None, "_sealed": seal(self.schema.files)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        sealed = state.pop("_sealed")
+        if sealed:
+            unseal(sealed)
+        self.__dict__.update(state)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..read.ahead import can_prefetch, prefetch_rows
 from ..read.memory import BatchArrays, Memory
 from ..read.plan import Places, as_rows
 from ..read.rows import RowSource
@@ -40,6 +41,7 @@ class Block:
     arrays: Arrays = field(default_factory=dict)
     masks: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    is_asked_for: bool = False
 
 
 class Planned(NamedTuple):
@@ -96,12 +98,13 @@ class _Made:
     def __init__(self, number: int, rows: Numbers) -> None:
         found, self._places = np.unique(rows, return_inverse=True)
         self.block = Block(number, found)
+        self._in_order = bool((np.diff(self._places) == 1).all())
         self._taken = 0
 
     def take(self, count: int) -> tuple[Block, Places]:
-        places = as_rows(self._places[self._taken : self._taken + count], len(self.block.rows))
+        taken = slice(self._taken, self._taken + count)
         self._taken += count
-        return self.block, slice(places.start, places.stop) if isinstance(places, range) else places
+        return self.block, taken if self._in_order else self._places[taken]
 
 
 def _ready(waiting: deque[_Waiting], made: dict[int, _Made], complete: int) -> Iterator[Planned]:
@@ -140,6 +143,7 @@ class BlockReader:
         self._arrays = BatchArrays(columns, memory)
         self._row_bytes = max(1, sum(column.row_bytes for column in columns.values()))
         self._boundaries = source.row_groups()
+        self._can_prefetch = can_prefetch(source)
 
     def tasks(self, block: Block) -> list[slice]:
         """Parts of a block, of whole chunks, that are read at a time; the reader decodes a part's chunks in threads."""
@@ -149,6 +153,18 @@ class BlockReader:
         task = firsts * self._row_bytes // _TASK_BYTES
         starts = firsts[np.flatnonzero(np.diff(task, prepend=-1))].tolist()
         return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(block.rows)], strict=True)]
+
+    def prefetch(self, block: Block) -> None:
+        """Ask the servers for a block that will be read, once."""
+        if self._can_prefetch and not block.is_asked_for:
+            block.is_asked_for = True
+            for part in self.tasks(block):
+                prefetch_rows(self._source, block.rows[part], self._names)
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether `prefetch` does something."""
+        return self._can_prefetch
 
     def fill(self, block: Block, part: slice) -> None:
         """Read a part of a block."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..describe.derived import Sized
-from ..describe.schema import Column
+from ..describe.schema import Column, Table
 from ..describe.urls import is_url
 from ..sampling import EpochOrder, Groups, Steps, deal_steps, find_groups
 
@@ -24,6 +24,8 @@ Numbers = NDArray[np.int64]
 _PLAIN_GROUP_BYTES = 256 << 10
 # The part of the reader's cache that the columns of a view may take to be read through it: others may use it too.
 _CACHE_SHARE = 0.5
+# Stored bytes that are worth a request to a server: at 50 ms and 32 requests at once, 640 MB/s.
+_REMOTE_GROUP_BYTES = 1 << 20
 # A report looks at about so many rows.
 _REPORT_ROWS = 2_000_000
 
@@ -62,6 +64,8 @@ def find_layout(view: ViewState, shuffle_bytes: int) -> Layout:
     row_bytes = max(1, sum(column.row_bytes for column in columns))
     needs_blocks = _needs_blocks(columns, view)
     boundaries = view._source.row_groups()
+    if any(is_url(file) for file in view._table.files):
+        boundaries = _join_groups(boundaries, view._table)
     window_bytes, kept_bytes = shuffle_bytes // 2, row_bytes
     if not needs_blocks:
         # Columns that are made of the same datasets, as those of a block, have one read for all of them.
@@ -105,6 +109,17 @@ def _is_decoded(column: Column) -> bool:
     if column.converted or column.variable or column.storage is None or column.take != "rows":
         return True
     return bool(column.storage.filters) or column.storage.layout not in ("contiguous", "chunked", "compact")
+
+
+def _join_groups(boundaries: Numbers, table: Table) -> Numbers:
+    """Boundaries of groups that are worth a request each: small chunks of a remote file are read with those beside."""
+    first = table.parts[0]
+    stored = max((column.storage.stored_bytes for column in first.columns.values() if column.storage), default=0)
+    least_rows = int(_REMOTE_GROUP_BYTES * first.n_rows // max(1, stored))
+    if least_rows <= 1:
+        return boundaries
+    firsts = np.flatnonzero(np.diff(boundaries[:-1] // least_rows, prepend=-1))
+    return np.append(boundaries[firsts], boundaries[-1:])
 
 
 def _split_groups(boundaries: Numbers, most_rows: int) -> Numbers:

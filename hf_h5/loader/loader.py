@@ -72,6 +72,7 @@ class _Ahead:
         self._peeked: deque[Planned] = deque()
         self._begun: deque[tuple[int, Future[Any]]] = deque()
         self._users: dict[int, list[threading.Event]] = {}
+        self._last = -1
 
     def __iter__(self) -> Iterator[tuple[int, list[Any]]]:
         """Yield the step of each batch, and the batch in a list, so that whoever takes it out is the only one."""
@@ -102,15 +103,22 @@ class _Ahead:
             self._users.setdefault(block.number, []).append(done)
         future = self._crew.submit((last, 1), partial(self._make, planned, done))
         self._begun.append((planned.step, future))
-        if planned.parts:
+        if planned.parts and last != self._last:
+            self._last = last
             self._fill_after(last)
 
     def _fill_after(self, number: int) -> None:
-        """Have the block after this one read, if there is one."""
+        """Have the block after this one read, if there is one; what is far away of the next one is asked for too."""
+        filled = number
         for planned in self._plans_to_come():
-            following = [block for block, _ in planned.parts if block.number > number]
-            if following:
-                self._fill(following[0])
+            for block, _ in planned.parts:
+                if block.number > filled > number:
+                    self._reader.prefetch(block)
+                    return
+                if block.number > filled:
+                    self._fill(block)
+                    filled = block.number
+            if filled > number and not self._reader.looks_ahead:
                 return
 
     def _plans_to_come(self) -> Iterator[Planned]:
@@ -122,6 +130,7 @@ class _Ahead:
     def _fill(self, block: Block) -> None:
         if block.fills:
             return
+        self._reader.prefetch(block)
         before = [number for number in self._users if number < block.number - 1]
         blockers = [event for number in before for event in self._users.pop(number)]
         for part in self._reader.tasks(block):

@@ -81,6 +81,11 @@ class ChunkCache:
             self._hits += found
         return blocks
 
+    def lacks(self, keys: Iterable[Key]) -> list[bool]:
+        """Return which blocks are not there; it counts as no use of the others."""
+        with self._lock:
+            return [key not in self._blocks for key in keys]
+
     def get_or_make(self, key: Key, make: Callable[[], Block]) -> Block:
         """Return a block, made by this thread or by the one that is already making it.
 

@@ -92,6 +92,20 @@ class ChunkedRows:
         numbers = np.array([piece.number for piece in pieces], np.int64)
         self._read_chunks(numbers, lambda place, raw: self._put_stored(pieces[place], raw, batch), pool)
 
+    def prefetch(self, wanted: Rows) -> None:
+        """Begin to fetch what `read` of the same rows would ask the source for."""
+        numbers = np.array([piece.number for piece in self._find_pieces(wanted)], np.int64)
+        numbers = numbers[self.index.offsets[numbers] >= 0]
+        if self.cache is not None and len(numbers):
+            numbers = numbers[self.cache.lacks((self.number, number) for number in numbers.tolist())]
+        ranges = self._plan_ranges(numbers)
+        self.source.prefetch([each.offset for each in ranges], [each.size for each in ranges])
+
+    def _plan_ranges(self, numbers: NDArray[np.int64]) -> list[ByteRange]:
+        offsets, sizes = self.index.offsets[numbers], self.index.sizes[numbers]
+        self._expect_inside(numbers, offsets, sizes)
+        return plan_ranges(offsets, sizes, gap_bytes=self.source.gap_bytes, limit_bytes=self.source.limit_bytes)
+
     def unpack(self, numbers: NDArray[np.int64], use: Callable[[int, Bytes], None], pool: Executor | None) -> None:
         """Unpack some chunks, each once, and hand each to a function of its place in ``numbers`` and its bytes.
 
@@ -126,9 +140,7 @@ class ChunkedRows:
     ) -> None:
         """Hand the stored bytes of chunks that were written to a function of their place in ``numbers``, in threads."""
         offsets, sizes = self.index.offsets[numbers], self.index.sizes[numbers]
-        self._expect_inside(numbers, offsets, sizes)
-        limits = {"gap_bytes": self.source.gap_bytes, "limit_bytes": self.source.limit_bytes}
-        ranges = plan_ranges(offsets, sizes, **limits)
+        ranges = self._plan_ranges(numbers)
         if len(numbers) * self.index.chunk_nbytes < _ALONE_BYTES:
             pool = None
 

@@ -165,6 +165,12 @@ class DirectDataset:
             out.byteswap(inplace=True)
         return out
 
+    def prefetch(self, wanted: Rows) -> None:
+        """Begin to fetch the bytes of rows that will be read; those of `hf_h5.read.plan.as_rows`."""
+        if self._rows is not None and self.source.answers_at_once and len(wanted):
+            with self.place:
+                self._rows.prefetch(wanted)
+
     def _fill(self, wanted: Rows, flat: Bytes, pool: Executor | None) -> None:
         if self._rows is not None:
             self._rows.read(wanted, flat, pool)

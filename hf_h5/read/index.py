@@ -12,6 +12,7 @@ from h5py import h5d, h5p, h5s
 from numpy.typing import NDArray
 
 from ..errors import DamagedFileError, FilterError
+from ..remote.known import index_of
 from .codecs import Decoder, why_not_decodable
 from .fingerprint import Fingerprint
 from .saved_index import MIN_SAVED_CHUNKS, ChunkTable, find_version, load_chunks, save_chunks
@@ -161,6 +162,10 @@ def _find_offset(dataset: h5py.Dataset) -> int:
 
 def _find_chunks(dataset: h5py.Dataset, file: str | None, fingerprint: Fingerprint | None) -> ChunkTable:
     grid = _find_grid(dataset.shape, dataset.chunks)
+    index = None if file is None else index_of(file)
+    listed = None if index is None else index.chunks.get(dataset.name)
+    if listed is not None and len(listed[0]) == math.prod(grid):
+        return listed
     is_kept = file is not None and fingerprint is not None and math.prod(grid) >= MIN_SAVED_CHUNKS
     version = find_version(file, fingerprint, dataset.name, grid) if is_kept else None
     known = None if version is None else load_chunks(version)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import DamagedFileError
 from .gather import LARGE_ROW, as_cells, gather_rows, join_runs
-from .plan import Places, Rows, batch_ranges, plan_ranges
+from .plan import ByteRange, Places, Rows, batch_ranges, plan_ranges
 from .source import Source
 from .storage import UNALLOCATED, StorageIndex
 from .tasks import run_tasks
@@ -77,6 +77,26 @@ class PlainRows:
         else:
             self._fetch(places, addresses, out)
 
+    def prefetch(self, wanted: Rows) -> None:
+        """Begin to fetch what `read` of the same rows would ask the source for."""
+        if isinstance(wanted, range):
+            begins, sizes = self._find_runs(wanted)
+            joined, lengths = join_runs(begins, sizes)
+            if len(begins) and (begins >= 0).all() and (len(joined) == 1 or lengths.mean() >= _LONG_RUN):
+                parts = _cut_runs(joined, lengths)
+                self.source.prefetch([begin for begin, _ in parts], [size for _, size in parts])
+                return
+            wanted = np.arange(wanted.start, wanted.stop)
+        chunks = wanted // self.index.chunk_rows
+        offsets = self.index.offsets[chunks]
+        addresses = (offsets + (wanted - chunks * self.index.chunk_rows) * self._row_nbytes)[offsets >= 0]
+        ranges = self._plan_ranges(addresses)
+        self.source.prefetch([each.offset for each in ranges], [each.size for each in ranges])
+
+    def _plan_ranges(self, addresses: Numbers) -> list[ByteRange]:
+        sizes = np.full(len(addresses), self._row_nbytes)
+        return plan_ranges(addresses, sizes, gap_bytes=self.source.gap_bytes, limit_bytes=self.source.limit_bytes)
+
     def _read_few_chunks(self, wanted: range, out: Bytes) -> bool:
         """Read rows in order out of a few chunks, without numpy's 20 µs on small arrays; return whether that was done.
 
@@ -130,11 +150,9 @@ class PlainRows:
 
     def _read_long_runs(self, begins: Numbers, sizes: Numbers, out: Bytes, pool: Executor | None) -> None:
         """Read each run straight into the batch."""
-        target = out.data
-        at, parts = 0, []
-        for begin, size in zip(begins.tolist(), sizes.tolist(), strict=True):
-            starts = range(0, size, _PART_BYTES)
-            parts += [(begin + start, target[at + start : at + min(size, start + _PART_BYTES)]) for start in starts]
+        target, at, parts = out.data, 0, []
+        for begin, size in _cut_runs(begins, sizes):
+            parts.append((begin, target[at : at + size]))
             at += size
         if self.source.answers_at_once:
             found = self.source.read_ranges([begin for begin, _ in parts], [len(part) for _, part in parts])
@@ -183,9 +201,7 @@ class PlainRows:
         """Read scattered rows of a file that is not mapped, joined to ranges."""
         row_nbytes = self._row_nbytes
         where = np.arange(places.start, places.stop) if isinstance(places, slice) else places
-        limits = {"gap_bytes": self.source.gap_bytes, "limit_bytes": self.source.limit_bytes}
-        ranges = plan_ranges(addresses, np.full(len(addresses), row_nbytes), **limits)
-        for window in batch_ranges(ranges):
+        for window in batch_ranges(self._plan_ranges(addresses)):
             found = self.source.read_ranges([each.offset for each in window], [each.size for each in window])
             for each, content in zip(window, found, strict=True):
                 begins = addresses[each.members] - each.offset
@@ -195,3 +211,12 @@ class PlainRows:
         """Split rows into parts that are worth a thread each."""
         n_parts = max(1, min(self.threads, n_rows * row_nbytes // _PART_BYTES))
         return [slice(n_rows * i // n_parts, n_rows * (i + 1) // n_parts) for i in range(n_parts)]
+
+
+def _cut_runs(begins: Numbers, sizes: Numbers) -> list[tuple[int, int]]:
+    """Offset and size of the parts that runs are read in."""
+    return [
+        (begin + start, min(size - start, _PART_BYTES))
+        for begin, size in zip(begins.tolist(), sizes.tolist(), strict=True)
+        for start in range(0, size, _PART_BYTES)
+    ]

@@ -17,6 +17,8 @@ from ..describe.options import Options
 from ..describe.schema import Column, Part, Table
 from ..describe.urls import is_url
 from ..errors import ClosedError, ColumnError, DataError, RowError, closest_names
+from ..remote.secrets import seal, unseal
+from ..remote.store_cache import set_cache_bytes
 from .assembly import Assembly, made_values
 from .boxes import Box
 from .cache import CacheInfo, ChunkCache
@@ -253,10 +255,16 @@ class TableReader:
         if self._pinned and not all(os.path.exists(file) for file in self._pinned):
             raise ClosedError("an HDF5 file that lives in memory cannot be sent to a worker", file=self._name)
         state["_pinned"] = {}
+        state["_sealed"] = seal(self._prints)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        sealed = state.pop("_sealed")
         self.__dict__.update(state)
+        if sealed:
+            unseal(sealed)
+        if any(map(is_url, self._prints)):
+            set_cache_bytes(self._options.remote_cache_bytes)
         self._reset()
 
     @property

@@ -1,13 +1,13 @@
-"""Ranges of a file behind a URL, asked for together."""
+"""Ranges of a file behind a URL, as a source of rows."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from ..errors import ClosedError, DamagedFileError, FileChangedError, MissingFileError, MissingPackageError
+from ..errors import ClosedError, FileChangedError
+from ..remote.known import open_file
+from ..remote.secrets import seal, unseal
 from .fingerprint import Fingerprint
 
 __all__ = ["RemoteSource"]
@@ -16,14 +16,12 @@ CHECK_INTERVAL_S = 30.0
 
 
 class RemoteSource:
-    """A file behind any URL that `fsspec` knows.
+    """A file behind a URL; pickles as its name and version.
 
     Parameters
     ----------
-    url
-        Chained URLs are understood.
-    storage_options
-        What the file system of the URL is made with: tokens, endpoints.
+    file
+        The URL, or the name that stands for it.
     fingerprint
         Of the version to read; by default the present one.
 
@@ -31,40 +29,36 @@ class RemoteSource:
     ------
     MissingFileError
         If there is no such file.
+    AccessError, TransferError
+        If the server does not hand it out.
     MissingPackageError
         If the URL's file system needs a package that is not installed.
     """
 
-    # Object stores answer in tens of milliseconds and send 50 to 100 MB/s per request: a hole of 256 KiB costs less
+    # Object stores answer in tens of milliseconds and send 50 to 100 MB/s per request: a hole of 32 KiB costs less
     # than a request, and 8 MiB keep several requests under way for a batch of usual size.
-    gap_bytes = 256 << 10
+    gap_bytes = 32 << 10
     limit_bytes = 8 << 20
     answers_at_once = True
 
-    def __init__(
-        self, url: str, storage_options: Mapping[str, Any] | None = None, fingerprint: Fingerprint | None = None
-    ) -> None:
-        self.file = url
-        self.storage_options = dict(storage_options or {})
+    def __init__(self, file: str, fingerprint: Fingerprint | None = None) -> None:
+        self._remote = open_file(file)
+        self.file = self._remote.name
         self._closed = False
-        self._process = -1
-        self._system: Any = None
-        self._path = ""
-        self._checked_s = time.monotonic() if fingerprint is None else -CHECK_INTERVAL_S
-        self.fingerprint = fingerprint or self._look()
+        self._checked_s = time.monotonic()
+        self.fingerprint = fingerprint or self._present()
+        self._expect_same(self._present())
 
     def __reduce__(self) -> tuple[object, ...]:
-        return RemoteSource, (self.file, self.storage_options, self.fingerprint)
+        return _rebuild, (self.file, self.fingerprint, seal([self.file]))
 
     def check(self) -> None:
-        """Ask for the fingerprint again, at most twice a minute: it takes a round trip."""
-        if time.monotonic() - self._checked_s < CHECK_INTERVAL_S:
+        """Ask now and then for the version of a file whose answers do not say which one they are of."""
+        if self._remote.transport.has_versions or time.monotonic() - self._checked_s < CHECK_INTERVAL_S:
             return
         self._checked_s = time.monotonic()
-        found = self._look()
-        if found != self.fingerprint:
-            difference = self.fingerprint.difference(found)
-            raise FileChangedError(f"the file changed: {difference}", file=self.file, hint="open it again")
+        facts, _ = self._remote.transport.look(0)
+        self._expect_same(Fingerprint(facts.size, tag=facts.tag))
 
     def read_into(self, offset: int, out: memoryview) -> None:
         """Fill ``out`` with the bytes from ``offset`` on."""
@@ -76,62 +70,40 @@ class RemoteSource:
         Raises
         ------
         DamagedFileError
-            If the file ends before, or the server sends another number of bytes.
+            If the file ends before.
+        FileChangedError, AccessError, TransferError
         """
-        stops = [offset + size for offset, size in zip(offsets, sizes, strict=True)]
-        if max(stops, default=0) > self.fingerprint.size:
-            raise DamagedFileError(
-                f"the file ends at byte {self.fingerprint.size}, but rows are stored up to byte {max(stops)}",
-                file=self.file,
-            )
-        system, path = self._connect()
-        found = system.cat_ranges([path] * len(stops), list(offsets), stops, on_error="raise")
-        for offset, size, part in zip(offsets, sizes, found, strict=True):
-            if len(part) != size:
-                raise DamagedFileError(
-                    f"the server sent {len(part)} bytes from byte {offset} on instead of {size}", file=self.file
-                )
-        return [memoryview(part) for part in found]
+        self._expect_open()
+        return self._remote.read_ranges(offsets, sizes)
+
+    def prefetch(self, offsets: Sequence[int], sizes: Sequence[int]) -> None:
+        """Begin to fetch ranges that will be read."""
+        self._expect_open()
+        self._remote.prefetch(offsets, sizes)
 
     def view(self, offset: int, size: int) -> memoryview | None:
         """Return ``None``: nothing of a URL is mapped."""
         return None
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of what was fetched ahead."""
         self._closed = True
-        self._system = None
+        self._remote.forget_prefetched()
 
-    def _connect(self) -> tuple[Any, str]:
-        """Return the file system, made anew after a fork: its event loop does not survive one."""
+    def _expect_open(self) -> None:
         if self._closed:
             raise ClosedError("the file was closed", file=self.file)
-        if self._process != os.getpid():
-            self._system, self._path = _open_system(self.file, self.storage_options)
-            self._process = os.getpid()
-        return self._system, self._path
 
-    def _look(self) -> Fingerprint:
-        system, path = self._connect()
-        system.invalidate_cache(path)
-        try:
-            info = system.info(path)
-        except FileNotFoundError as error:
-            raise MissingFileError("no such file", file=self.file) from error
-        if info.get("size") is None:
-            raise DamagedFileError(
-                "the server does not say how large the file is, so that parts of it cannot be asked for",
-                file=self.file,
-                hint="download it first",
-            )
-        return Fingerprint.of_info(info)
+    def _present(self) -> Fingerprint:
+        return Fingerprint(self._remote.facts.size, tag=self._remote.facts.tag)
+
+    def _expect_same(self, found: Fingerprint) -> None:
+        if found != self.fingerprint:
+            difference = self.fingerprint.difference(found)
+            raise FileChangedError(f"the file changed: {difference}", file=self.file, hint="open it again")
 
 
-def _open_system(url: str, storage_options: Mapping[str, Any]) -> tuple[Any, str]:
-    try:
-        from fsspec.core import url_to_fs
-
-        system, path = url_to_fs(url, **storage_options)
-    except ImportError as error:
-        raise MissingPackageError(f"reading this URL needs a package: {error}", file=url) from error
-    return system, str(path)
+def _rebuild(file: str, fingerprint: Fingerprint, sealed: bytes) -> RemoteSource:
+    if sealed:
+        unseal(sealed)
+    return RemoteSource(file, fingerprint)

@@ -52,6 +52,9 @@ class Source(Protocol):
     def read_ranges(self, offsets: Sequence[int], sizes: Sequence[int]) -> list[memoryview]:
         """Return the bytes of each range."""
 
+    def prefetch(self, offsets: Sequence[int], sizes: Sequence[int]) -> None:
+        """Begin to fetch ranges that will be asked for soon, where each takes a round trip."""
+
     def view(self, offset: int, size: int) -> memoryview | None:
         """Return mapped memory of a range, or ``None`` if it must be read; valid as long as it is referred to."""
 
@@ -125,6 +128,9 @@ class LocalSource:
             self.read_into(offset, buffer)
         return buffers
 
+    def prefetch(self, offsets: Sequence[int], sizes: Sequence[int]) -> None:
+        """Do nothing: the file is here."""
+
     def view(self, offset: int, size: int) -> memoryview | None:
         """Return the mapped bytes of a range, or ``None`` where the file system cannot map files."""
         if offset + size > self.fingerprint.size:
@@ -153,7 +159,7 @@ class LocalSource:
 def open_source(file: str, fingerprint: Fingerprint | None = None) -> Source:
     """The bytes of a file on disk or behind a URL."""
     if is_url(file):
-        return RemoteSource(file, fingerprint=fingerprint)
+        return RemoteSource(file, fingerprint)
     return LocalSource(file, fingerprint)
 
 

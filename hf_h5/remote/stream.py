@@ -1,0 +1,51 @@
+"""A remote file as a file object, for the HDF5 library."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from .file import RemoteFile
+
+__all__ = ["RemoteStream"]
+
+
+class RemoteStream(io.RawIOBase):
+    """Reads a remote file from a place that moves; not for several threads.
+
+    An error of ours that comes up in the middle of a call of the library is kept in ``error``: the library makes one
+    of its own of it.
+    """
+
+    def __init__(self, file: RemoteFile) -> None:
+        self.file = file
+        self.error: BaseException | None = None
+        self._place = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """The place of the next read."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to a place."""
+        self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.file.facts.size}[whence]
+        return self._place
+
+    def readinto(self, out: Any) -> int:
+        """Fill as much of ``out`` as the file has."""
+        try:
+            content = self.file.read_for_library(self._place, len(out))
+        except BaseException as error:
+            self.error = error
+            raise
+        out[: len(content)] = content
+        self._place += len(content)
+        return len(content)
