@@ -5,6 +5,7 @@
 #   make compat   a smoke suite on the oldest and newer versions of datasets, each in .venv-compat/VERSION
 #   make frameworks  training frameworks over a view, in .venv-frameworks, which takes the rest from .venv
 #   make writers  reads files that older pandas and anndata write, each in .venv-writers/YEAR
+#   make distributed  conversions on Ray and Dask, in .venv-distributed, which takes the rest from .venv
 #   make docs     the manual as a site, build/site, with warnings as errors
 #   make bench    reading side by side with h5py, a hand-written class and others; ARGS="-k gzip" runs a part
 #   make fuzz     2,000 broken files, each read in a process of its own; ARGS="--count 100 --seed 5"
@@ -26,7 +27,7 @@ COMPAT_TESTS := tests/compat/smoke.py tests/test_registry_extensions.py tests/te
 # The versions of pandas and anndata of each year; .venv has the newest. Wheels of 2022 are for Python 3.11 only.
 WRITERS := 2022 2023 2024 2025 2026
 
-.PHONY: demo test check compat frameworks writers lint types format clean bench fuzz docs
+.PHONY: demo test check compat distributed frameworks writers lint types format clean bench fuzz docs
 .NOTPARALLEL:
 
 demo: $(INSTALLED)
@@ -53,6 +54,10 @@ frameworks: .venv-frameworks/.installed
 writers: $(WRITERS:%=.venv-writers/%/.installed)
 	$(BIN)/python -m pytest -n $(WORKERS) -W default tests/conventions/versions/read_back.py $(ARGS)
 
+# One process: the clusters have as many cores as there are.
+distributed: .venv-distributed/.installed
+	.venv-distributed/bin/python -m pytest -W default tests/distributed/engines hf_h5/distributed $(ARGS)
+
 bench: $(INSTALLED)
 	$(PIP) -r tests/benchmarks/requirements.txt
 	$(PIP) --no-deps -r tests/benchmarks/requirements-alone.txt
@@ -78,7 +83,7 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .venv-compat .venv-frameworks .venv-writers .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-compat .venv-distributed .venv-frameworks .venv-writers .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # The stamp is written last, so an install that was cut short is done again. The build back end comes first and
 # --no-build-isolation second: constraints do not reach an isolated build.
@@ -102,14 +107,17 @@ $(INSTALLED): pyproject.toml constraints-dev.txt
 
 PACKAGES := -c "import sysconfig; print(sysconfig.get_path('purelib'))"
 
-# Frameworks are not in .venv, where their requirements would hold back others; its packages, torch among them, are
-# seen from here by a .pth file.
-.venv-frameworks/.installed: tests/frameworks/requirements.txt $(INSTALLED)
-	@echo "making .venv-frameworks"
-	$(PYTHON) -m venv --clear .venv-frameworks
+# Frameworks and engines are not in .venv, where their requirements would hold back others; its packages, torch among
+# them, are seen from here by a .pth file.
+.venv-frameworks/.installed: tests/frameworks/requirements.txt
+.venv-distributed/.installed: tests/distributed/engines/requirements.txt
+.venv-frameworks/.installed .venv-distributed/.installed: $(INSTALLED)
+	@echo "making $(@D)"
+	$(PYTHON) -m venv --clear $(@D)
 	echo "import site; site.addsitedir('$$($(BIN)/python $(PACKAGES))')" \
-	    > $$(.venv-frameworks/bin/python $(PACKAGES))/borrowed.pth
-	.venv-frameworks/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-dev.txt -r $<
+	    > $$($(@D)/bin/python $(PACKAGES))/borrowed.pth
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-dev.txt \
+	    -r $(filter %/requirements.txt,$^)
 	@touch $@
 
 # Without pip, which takes a third of the time; that of .venv installs into them.

@@ -25,6 +25,8 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--overwrite", action="store_true", help="remove what another conversion wrote there")
     group = parser.add_argument_group("who converts")
     group.add_argument("--num-proc", type=int, metavar="N", help="processes of this machine; default: 1")
+    group.add_argument("--engine", choices=("local", "ray"), default="local", help="this machine, or a Ray cluster")
+    group.add_argument("--address", metavar="ADDRESS", help="of the Ray cluster; default: the one that ray finds")
     group.add_argument("--plan", metavar="FILE", help="convert what hf-h5 plan wrote into this file")
     group.add_argument("--shard", metavar="I/N", help="with --plan: shards I, I + N, ...: those of job I of N")
     group.add_argument("--finalize", action="store_true", help="with --plan: check that all shards are there")
@@ -65,6 +67,8 @@ def _run(arguments: argparse.Namespace) -> int:
             max_shard_size=arguments.max_shard_size,
             format=arguments.format,
             num_proc=arguments.num_proc or 1,
+            engine=arguments.engine,
+            address=arguments.address,
             overwrite=arguments.overwrite,
             console=told,
         )

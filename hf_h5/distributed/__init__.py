@@ -1,10 +1,13 @@
-"""Conversions as plans of shards, which any engine can run: this machine, an array of jobs, a cluster.
+"""Conversions as plans of shards, which any engine can run: this machine, an array of jobs, Ray, Dask.
 
 ``make_plan`` looks at the files once; ``convert_shard`` writes one shard, anywhere and as often as one likes;
-``finalize`` sees to it that all are there.
+``finalize`` sees to it that all are there. ``ray`` holds the adapters to Ray, and imports it on first use.
 """
 
 from __future__ import annotations
+
+import importlib
+from typing import Any
 
 from .finish import finalize
 from .manifest import load_plan, save_plan
@@ -25,3 +28,13 @@ __all__ = [
     "make_plan",
     "save_plan",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ray":
+        return importlib.import_module(".ray", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "ray"})

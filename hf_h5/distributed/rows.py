@@ -22,7 +22,7 @@ from ..resolve.saved import restore_splits
 from .plan import FileVersion, Plan, PlannedShard
 from .planning import plain_features
 
-__all__ = ["ShardRows", "open_rows", "plan_features", "plan_options"]
+__all__ = ["ShardRows", "missing_columns", "open_rows", "plan_features", "plan_options"]
 
 _KEPT_PLANS = 2
 _TABLES: dict[str, Mapping[str, Table]] = {}
@@ -110,6 +110,12 @@ def _tables(plan: Plan) -> Mapping[str, Table]:
             _TABLES.pop(next(iter(_TABLES)), None)
         _TABLES[plan.id] = tables
     return _TABLES[plan.id]
+
+
+def missing_columns(plan: Plan, split: str) -> set[str]:
+    """The columns that some rows of a split have no value of."""
+    mappings = {id(part.columns): part.columns for part in _tables(plan)[split].parts}
+    return {name for columns in mappings.values() for name, column in columns.items() if column.take == "missing"}
 
 
 def _looked_up(plan: Plan) -> Mapping[str, Table]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..describe.wording import bytes_text
@@ -25,7 +24,7 @@ from .console import Console, Progress
 
 __all__ = ["ENGINES", "MANIFEST", "run_convert", "run_finalize", "run_plan", "run_shards"]
 
-ENGINES = ("local",)
+ENGINES = ("local", "ray")
 
 Runner = Callable[[Plan, str, Sequence[int], Callable[[ShardReport], None]], int]
 """Writes shards of a plan to a folder, hands on what became of each, and returns how often one was begun anew."""
@@ -33,25 +32,36 @@ Runner = Callable[[Plan, str, Sequence[int], Callable[[ShardReport], None]], int
 
 @dataclass
 class _Teller:
-    """Says how a conversion goes: a line for each shard, and a bar over the bytes of all."""
+    """Says how a conversion goes: a line for each shard, or a bar over the bytes of all."""
 
     console: Console
     plan: Plan
     say: Callable[[str], None]
-    bar: Progress | None = None
-    n_done: int = field(default=0)
+    bar: Progress
+    count: int
+    n_done: int = 0
+    n_there: int = 0
 
     def note(self, report: ShardReport) -> None:
+        """Take the report of a shard."""
         self.n_done += 1
-        shard = self.plan.shards[report.number]
-        if self.bar is not None:
-            self.bar.add(shard.stored_bytes)
-            self.bar.tell(f"{self.n_done} of {len(self.plan.shards)} shards")
+        self.bar.add(self.plan.shards[report.number].stored_bytes)
+        self.bar.tell(f"{self.n_done} of {self.count} shards")
+        if report.was_there:
+            self.n_there += 1
+            return
+        self.tell_there()
         if report.rows_left_out:
             text = f"{report.rows_left_out:,} rows of {report.name} cannot be read and were left out"
             warnings.warn(text, H5Warning, stacklevel=2)
         if not self.console.has_bars:
             self.say(f"{report.name}  {report.rows:,} rows  {bytes_text(report.n_bytes)}")
+
+    def tell_there(self) -> None:
+        """Say how many shards were there, if that was not said yet."""
+        if self.n_there:
+            self.say(f"{self.n_there} of {self.count} shards were there already")
+            self.n_there = 0
 
 
 def run_convert(
@@ -107,9 +117,8 @@ def run_convert(
     runner = _runner(engine, num_proc, address)
     plan = make_plan(list(files), count_bytes(max_shard_size, "max_shard_size"), format=format, **(options or {}))
     open_output(plan, output, overwrite=overwrite).sweep(elsewhere=False)
-    retries = _run(plan, output, runner, told, say or told.say)
-    finished = finalize(plan, output)
-    _tell_result(finished, plan, retries, told, say)
+    retries = _run(plan, output, runner, told, say or told.say, range(len(plan.shards)))
+    _tell_result(replace(finalize(plan, output), retries=retries), plan, told, say)
     return 0
 
 
@@ -156,7 +165,7 @@ def run_finalize(plan_file: str, output: str, *, console: Console | None = None)
     """Check that all shards of a plan are there, and write what describes them."""
     told = console or Console()
     plan = load_plan(plan_file)
-    _tell_result(finalize(plan, output), plan, 0, told, None)
+    _tell_result(finalize(plan, output), plan, told, None)
     return 0
 
 
@@ -175,38 +184,43 @@ def _runner(engine: str, num_proc: int, address: str | None) -> Runner:
         raise OptionError(f"engine={engine!r} is not one of {', '.join(map(repr, ENGINES))}")
     if num_proc < 1:
         raise OptionError(f"num_proc={num_proc!r} is not a positive integer")
+    if engine == "ray":
+        if num_proc > 1:
+            raise OptionError("num_proc= is about this machine", hint="Ray runs a task on each core of its cluster")
+        from ..distributed.ray import run_shards as on_ray
+
+        return lambda plan, out, numbers, note: on_ray(plan, out, numbers, address=address, note=note)
     if address is not None:
         raise OptionError(f"address={address!r} is that of a cluster", hint="pass engine='ray' (--engine ray) as well")
-    return lambda plan, out, numbers, note: convert_here(plan, out, numbers, num_proc=num_proc, note=note)
+    return lambda plan, out, numbers, note: _run_here(plan, out, numbers, num_proc, note)
+
+
+def _run_here(plan: Plan, out: str, numbers: Sequence[int], num_proc: int, note: Callable[[ShardReport], None]) -> int:
+    """Look first which shards are there, so that no process is started for them."""
+    found = find_shards(plan, open_output(plan, out), numbers, whole=True)
+    for report in found:
+        if report is not None:
+            note(report)
+    missing = [number for number, report in zip(numbers, found, strict=True) if report is None]
+    return convert_here(plan, out, missing, num_proc=num_proc, note=note)
 
 
 def _run(
-    plan: Plan,
-    output: str,
-    runner: Runner,
-    console: Console,
-    say: Callable[[str], None],
-    numbers: Sequence[int] | None = None,
+    plan: Plan, output: str, runner: Runner, console: Console, say: Callable[[str], None], numbers: Sequence[int]
 ) -> int:
-    """Write the shards that lack."""
-    wanted = range(len(plan.shards)) if numbers is None else numbers
-    found = find_shards(plan, open_output(plan, output), wanted, whole=True)
-    missing = [number for number, report in zip(wanted, found, strict=True) if report is None]
-    if len(missing) < len(wanted):
-        say(f"{len(wanted) - len(missing)} of {len(wanted)} shards were there already")
-    teller = _Teller(console, plan, say, n_done=len(wanted) - len(missing))
-    total = sum(plan.shards[number].stored_bytes for number in missing)
-    with ExitStack() as stack:
-        teller.bar = stack.enter_context(console.progress(total, os.path.basename(output.rstrip("/")), unit="B"))
-        return runner(plan, output, missing, teller.note) if missing else 0
+    """Write the shards that lack, and say how it goes."""
+    total = sum(plan.shards[number].stored_bytes for number in numbers)
+    with console.progress(total, os.path.basename(output.rstrip("/")), unit="B") as bar:
+        teller = _Teller(console, plan, say, bar, len(numbers))
+        retries = runner(plan, output, numbers, teller.note)
+    teller.tell_there()
+    return retries
 
 
-def _tell_result(
-    finished: Finished, plan: Plan, retries: int, console: Console, say: Callable[[str], None] | None
-) -> None:
+def _tell_result(finished: Finished, plan: Plan, console: Console, say: Callable[[str], None] | None) -> None:
     loading = "load_dataset" if plan.format == "parquet" else "load_from_disk"
     rows = ", ".join(f"{split}: {count:,} rows" for split, count in finished.rows.items())
-    notes = [f"{retries:,} retries"] if retries else []
+    notes = [f"{finished.retries:,} retries"] if finished.retries else []
     notes += [f"{finished.rows_left_out:,} rows left out"] if finished.rows_left_out else []
     notes += [f"{len(finished.skipped):,} files skipped: {_listed(finished.skipped)}"] if finished.skipped else []
     place = finished.place
@@ -214,7 +228,7 @@ def _tell_result(
     if say is not None:
         say(text)
         return
-    facts = asdict(finished) | {"retries": retries, "plan": plan.id, "format": plan.format}
+    facts = asdict(finished) | {"plan": plan.id, "format": plan.format}
     console.result(text, facts, brief="")
 
 

@@ -1,0 +1,1 @@
+"""What needs Ray or Dask, each with clusters on this machine: make distributed."""
