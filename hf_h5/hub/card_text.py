@@ -6,6 +6,7 @@ Pure; no I/O. Names and attributes come from files of strangers: none of them ca
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from ..describe.schema import Column
@@ -77,7 +78,7 @@ def _usage(facts: CardFacts) -> str:
         "from datasets import load_dataset",
         "",
         "# Cached: converted to Arrow once, then a normal Dataset.",
-        'hf_h5.register(extensions=[".h5", ".hdf5"])',
+        f"hf_h5.register(extensions={_extensions(config)!r})",
         f'ds = load_dataset({arguments}, split="{first}")',
         *others,
         "",
@@ -85,6 +86,10 @@ def _usage(facts: CardFacts) -> str:
         f"view = hf_h5.H5TorchView({files}{_split(config)}{_arguments(config.options)})",
     ]
     return _code(lines)
+
+
+def _extensions(config: Config) -> list[str]:
+    return sorted({PurePosixPath(file).suffix.lower() for file in config.data_files["train"]} - {""})
 
 
 def _split(config: Config) -> str:
