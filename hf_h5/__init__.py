@@ -14,6 +14,7 @@ from .collate import collate
 from .hf_h5 import H5Builder, H5Config
 from .loading import load_dataset
 from .mapped import open_dataset
+from .modes import load
 from .opening import describe, open_table
 from .registry import register, register_builder, unregister
 
@@ -30,6 +31,7 @@ __all__ = [
     "describe",
     "distributed",
     "errors",
+    "load",
     "load_dataset",
     "open_dataset",
     "open_table",

@@ -16,7 +16,7 @@ from .errors import MissingFileError, OptionError
 from .recipes import load_recipe
 from .registry import BUILDER_NAME, patterns_of_folder
 
-__all__ = ["load_dataset"]
+__all__ = ["is_converted", "load_dataset"]
 
 
 def load_dataset(
@@ -55,6 +55,12 @@ def load_dataset(
     return datasets.load_dataset(
         BUILDER_NAME, split=split, streaming=streaming, num_proc=num_proc, **_arguments(files, options)
     )
+
+
+def is_converted(files: Any, *, cache_dir: str | None = None, **options: Any) -> bool:
+    """Whether ``load_dataset`` would find the files in the cache."""
+    made = datasets.load_dataset_builder(BUILDER_NAME, cache_dir=cache_dir, **_arguments(files, options))
+    return os.path.isdir(made.cache_dir)
 
 
 def _arguments(files: Any, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ FRONT_DOORS = frozenset(
         "loader",
         "loading",
         "mapped",
+        "modes",
         "opening",
         "recipes",
         "tools",
@@ -61,6 +62,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "isolate/choose.py",
         "hub/sidecar.py",
         "mapped/opening.py",
+        "modes/load.py",
         "read/index.py",
         "read/stored_types.py",
         "read/reader.py",
@@ -83,6 +85,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "tools/verify/*",
         "view/exports.py",
         "mapped/*",
+        "modes/measure.py",
     ),
     "torch": ("view*", "loader*", "collate.py", "assemble/torch.py", "tools/*"),
 }

@@ -38,7 +38,17 @@ def test_public_names_are_sorted_and_each_there_once() -> None:
 
 
 def test_the_names_that_users_write_are_public() -> None:
-    assert {"H5Builder", "H5Config", "H5TorchView", "collate", "describe", "errors", "open_table"} <= set(hf_h5.__all__)
+    assert {
+        "H5Builder",
+        "H5Config",
+        "H5TorchView",
+        "collate",
+        "describe",
+        "errors",
+        "load",
+        "open_dataset",
+        "open_table",
+    } <= set(hf_h5.__all__)
 
 
 def test_every_public_name_is_offered_for_completion_and_by_star() -> None:

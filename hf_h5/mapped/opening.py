@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import datasets
@@ -21,9 +22,10 @@ from ..isolate.choose import resolve
 from ..loading import load_dataset
 from ..read.mapping import map_column
 from ..read.reader import TableReader
+from ..registry import parse_split
 from .table import H5MappedTable, MappedRows, cache_file_for
 
-__all__ = ["open_dataset"]
+__all__ = ["find_unmapped", "is_small", "open_dataset", "open_mapped"]
 
 # Columns that cannot be mapped are kept in memory up to here, all together; larger ones go through the cache.
 _MEMORY_BYTES = 64 << 20
@@ -41,7 +43,7 @@ def open_dataset(files: Any, *, split: str | None = None, strict: bool = False, 
     files
         A local path, a pattern, a list of them, or a mapping of them by split.
     split
-        The name of a split; all splits if None.
+        The name of a split, or as in ``datasets`` a part of one, such as ``"train[:10%]"``; all splits if None.
     strict
         Whether columns that cannot be mapped are an error.
     **options
@@ -59,6 +61,13 @@ def open_dataset(files: Any, *, split: str | None = None, strict: bool = False, 
     H5Error
         If the files cannot be read or do not form one table.
     """
+    return open_mapped(files, split, options, strict=strict)
+
+
+def open_mapped(
+    files: Any, split: str | None, options: dict[str, Any], *, strict: bool = False, tells: bool = True
+) -> Any:
+    """Do what ``open_dataset`` does; ``tells`` is whether columns that are kept in memory are named in a warning."""
     chosen = make_options(**options)
     if isinstance(files, h5py.Group):
         # It may hold rows that are not in the file yet.
@@ -68,10 +77,11 @@ def open_dataset(files: Any, *, split: str | None = None, strict: bool = False, 
     if chosen.nested:
         raise OptionError("nested=True needs a conversion", hint="load_dataset(..., nested=True), or leave it out")
     resolved = resolve(files, chosen)
+    opening = _Opening(files, resolved.splits, chosen, options, strict, tells)
     if split is not None and split not in resolved.splits:
-        raise OptionError(f"there is no split {split!r}", hint=f"the splits are: {', '.join(resolved.splits)}")
+        return _open_parts(opening, split)
     names = list(resolved.splits) if split is None else [split]
-    opened = {name: _open(files, name, resolved.splits[name], chosen, options, strict) for name in names}
+    opened = {name: opening.open(name) for name in names}
     if split is None and (resolved.inside or len(opened) > 1 or _names_splits(files)):
         return datasets.DatasetDict(opened)
     return opened[names[0]]
@@ -81,30 +91,64 @@ def _names_splits(files: Any) -> bool:
     return hasattr(files, "keys")
 
 
-def _open(
-    files: Any, split: str, table: Table, chosen: Options, options: dict[str, Any], strict: bool
-) -> datasets.Dataset:
-    reader = TableReader(table, chosen)
-    features = table_features(table, given=chosen.features)
-    reasons = {name: reason for name in features if (reason := _why_not_mapped(reader, name, features[name]))}
-    if reasons and strict:
-        listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-        raise OptionError(f"strict=True, but not all columns can be mapped: {listed}", file=table.files[0])
-    small = _most_bytes(table, reasons) <= _MEMORY_BYTES
-    if reasons:
-        _tell(table, reasons, small=small)
-    kept = tuple(reasons) if small else ()
-    cached = [] if small else list(reasons)
-    mapped = datasets.Features({name: feature for name, feature in features.items() if name not in cached})
-    found = _dataset(reader, mapped, kept, split) if mapped else None
-    if not cached:
+def _open_parts(opening: _Opening, split: str) -> datasets.Dataset:
+    """Parts of splits, one after the other."""
+    lengths = {name: table.num_rows for name, table in opening.splits.items()}
+    try:
+        pieces = parse_split(split, lengths)
+    except (ValueError, AssertionError, KeyError) as error:
+        raise OptionError(f"there is no split {split!r}", hint=f"the splits are: {', '.join(lengths)}") from error
+    opened = {name: opening.open(name) for name in dict.fromkeys(name for name, _, _ in pieces)}
+    parts = [opened[name].select(range(start, stop)) for name, start, stop in pieces]
+    return parts[0] if len(parts) == 1 else datasets.concatenate_datasets(parts)
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """What was asked of ``open_dataset``."""
+
+    files: Any
+    splits: Mapping[str, Table]
+    chosen: Options
+    options: dict[str, Any]
+    strict: bool
+    tells: bool
+
+    def open(self, split: str) -> datasets.Dataset:
+        """Open a split."""
+        table = self.splits[split]
+        reader = TableReader(table, self.chosen)
+        features, reasons = find_unmapped(reader, self.chosen.features)
+        if reasons and self.strict:
+            listed = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+            raise OptionError(f"strict=True, but not all columns can be mapped: {listed}", file=table.files[0])
+        small = is_small(table, reasons)
+        if reasons and (self.tells or not small):
+            _tell(table, reasons, small=small)
+        kept = tuple(reasons) if small else ()
+        cached = [] if small else list(reasons)
+        mapped = datasets.Features({name: feature for name, feature in features.items() if name not in cached})
+        found = _dataset(reader, mapped, kept, split) if mapped else None
+        if not cached:
+            if found is None:
+                raise OptionError("there are no columns", file=table.files[0])
+            return found
+        converted = load_dataset(self.files, split=split, **{**self.options, "columns": cached})
         if found is None:
-            raise OptionError("there are no columns", file=table.files[0])
-        return found
-    converted = load_dataset(files, split=split, **{**options, "columns": cached})
-    if found is None:
-        return converted
-    return datasets.concatenate_datasets([found, converted], axis=1).select_columns(list(features))
+            return converted
+        return datasets.concatenate_datasets([found, converted], axis=1).select_columns(list(features))
+
+
+def find_unmapped(reader: TableReader, given: Any) -> tuple[datasets.Features, dict[str, str]]:
+    """The features of a table, of which the user's own count, and of the columns that cannot be mapped, why."""
+    features = table_features(reader.schema, given=given)
+    reasons = {name: reason for name in features if (reason := _why_not_mapped(reader, name, features[name]))}
+    return features, reasons
+
+
+def is_small(table: Table, names: Collection[str]) -> bool:
+    """Whether some columns may be kept in memory."""
+    return _most_bytes(table, names) <= _MEMORY_BYTES
 
 
 def _most_bytes(table: Table, names: Collection[str]) -> int:
@@ -133,7 +177,7 @@ def _tell(table: Table, reasons: dict[str, str], *, small: bool) -> None:
     place = "in memory" if small else "in the cache"
     listed = "; ".join(f"{name} ({reason})" for name, reason in list(reasons.items())[:8])
     more = f"; and {len(reasons) - 8} more" if len(reasons) > 8 else ""
-    warnings.warn(f"{table.files[0]}: kept {place} and not mapped: {listed}{more}", H5Warning, stacklevel=4)
+    warnings.warn(f"{table.files[0]}: kept {place} and not mapped: {listed}{more}", H5Warning, stacklevel=5)
 
 
 def _dataset(reader: TableReader, features: datasets.Features, kept: tuple[str, ...], split: str) -> datasets.Dataset:
