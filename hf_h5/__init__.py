@@ -53,7 +53,7 @@ def __getattr__(name: str) -> Any:
 
         return verify
     if name == "distributed":
-        return importlib.import_module(".distributed", __name__)
+        return importlib.import_module("hf_h5.distributed")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

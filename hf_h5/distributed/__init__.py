@@ -32,7 +32,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "ray":
-        return importlib.import_module(".ray", __name__)
+        return importlib.import_module("hf_h5.distributed.ray")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
