@@ -57,7 +57,7 @@ def resolve(files: Any, options: Options) -> Resolved:
         set_cache_bytes(options.remote_cache_bytes)
     is_apart = scans_apart(files, options)
     # Before, and not in the other process: what is learnt of files behind URLs serves their reading too.
-    files = name_urls(files)
+    files = files if isinstance(files, h5py.Group) else name_urls(files)
     if is_apart:
         return resolve_isolated(files, options)
     if isinstance(files, Mapping) and not isinstance(files, h5py.Group):
