@@ -1,1 +1,1 @@
-"""What goes to the Hub beside the files: indices."""
+"""Files on their way to the Hub: pushes that go on, dataset cards, indices, and what refusals mean."""

@@ -85,7 +85,8 @@ def push_files(
     for path in missing:
         say(f"{path}  {bytes_text(files[path].stat().st_size)}")
     _commit_to_main(repository, finish, message)
-    if staged:
+    # Also one that an earlier push could not remove any more.
+    if len(files) > 1 and branch in repository.branches():
         repository.remove_branch(branch)
 
 

@@ -61,6 +61,10 @@ class Repository:
         file = self._try(once)
         return None if file is None else Path(file).read_text(encoding="utf-8")
 
+    def branches(self) -> list[str]:
+        """Names of all branches."""
+        return [each.name for each in self._try(self._api.list_repo_refs, self.repo_id, repo_type=_KIND).branches]
+
     def start_branch(self, name: str) -> None:
         """Make a branch, unless it is there."""
         self._try(self._api.create_branch, self.repo_id, branch=name, repo_type=_KIND, exist_ok=True)

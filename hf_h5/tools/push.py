@@ -39,9 +39,10 @@ class _Pushed:
     def files(self) -> dict[str, Path]:
         return {f"{self.place}/{file.name}": file for files in self.shards.files.values() for file in files}
 
-    def replaced(self) -> list[str]:
-        """Patterns of the shards of an earlier push of the same splits."""
-        return [f"{self.place}/{split}-*-of-*.parquet" for split in self.shards.files]
+    @property
+    def replaced(self) -> str:
+        """Pattern of the shards of an earlier push of this table, whichever splits it had."""
+        return f"{self.place}/*-*-of-*.parquet"
 
 
 def run_push(
@@ -150,7 +151,7 @@ def _push(repository: Repository, pushed: Sequence[_Pushed], facts: CardFacts, c
         repository,
         files,
         lambda before: make_card(facts, before),
-        replaced=[pattern for each in pushed for pattern in each.replaced()],
+        replaced=[each.replaced for each in pushed],
         message="Push HDF5 as Parquet with hf-h5",
         say=console.say,
     )

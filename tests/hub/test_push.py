@@ -107,6 +107,16 @@ def test_a_second_push_replaces_the_rows_of_the_first(push: Any, client: Client,
     assert len(client.call(users.load_rows, "alice/again", tmp_path / "cache")["x"]) == 1000
 
 
+def test_splits_that_are_no_more_go(push: Any, client: Client, tmp_path: Path) -> None:
+    write_splits(tmp_path / "x.h5")
+    push(tmp_path / "x.h5", "alice/fewer")
+    write_flat(tmp_path / "x.h5", 10)
+    push(tmp_path / "x.h5", "alice/fewer")
+    names = client.call(users.file_names, "alice/fewer")
+    assert [name for name in names if name.endswith(".parquet")] == ["data/train-00000-of-00001.parquet"]
+    assert client.call(users.load_rows, "alice/fewer", tmp_path / "cache")["x"]
+
+
 def test_the_same_push_again_uploads_nothing(push: Any, hub: LoopbackHub, tmp_path: Path) -> None:
     write_flat(tmp_path / "x.h5", 3000)
     push(tmp_path / "x.h5", "alice/twice", "--max-shard-size", "8kB")

@@ -150,6 +150,16 @@ def test_a_push_that_was_killed_goes_on_where_it_was(
     assert len(lfs_client.call(users.load_rows, "alice/killed", tmp_path)["x"]) == 4000
 
 
+def test_a_branch_that_could_not_be_removed_is_removed_the_next_time(
+    hub: LoopbackHub, client: Client, file: Path
+) -> None:
+    hub.fail("DELETE", "/branch/", 403)
+    assert push(client, file, "alice/litter").code == 2
+    assert len(client.call(users.branch_names, "alice/litter")) == 2
+    assert push(client, file, "alice/litter").code == 0
+    assert client.call(users.branch_names, "alice/litter") == ["main"]
+
+
 def test_two_pushes_of_different_tables_do_not_meet(
     hub: LoopbackHub, client: Client, file: Path, tmp_path: Path
 ) -> None:
