@@ -20,13 +20,15 @@ def add_command(commands: Any) -> None:
         "sizes, and what is not loaded.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="HDF5 files, or patterns in quotes")
+    parser.add_argument("--html", metavar="PAGE", help="write a page with thumbnails and histograms, of one file")
     add_options(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from ..tools.describe import run_describe
+    from ..tools.describe import run_describe, run_report
 
-    return run_describe(
-        arguments.files, arguments.console, on_error=reporter(arguments), options=given_options(arguments)
-    )
+    options, console = given_options(arguments), arguments.console
+    if arguments.html:
+        return run_report(arguments.files, arguments.html, console, options)
+    return run_describe(arguments.files, console, on_error=reporter(arguments), options=options)

@@ -19,8 +19,8 @@ def add_command(commands: Any) -> None:
         "repack",
         help="write a file anew, in chunks and filters that suit",
         description="Write an HDF5 file anew with its big datasets in chunks of whole rows and a fast codec. "
-        "Everything else is kept: groups, links, attributes, types, fill values. Every value is compared before the new file "
-        "appears. Run again after an interruption, it keeps what is finished.",
+        "Everything else is kept: groups, links, attributes, types, fill values. Every value is compared before the "
+        "new file appears. Run again after an interruption, it keeps what is finished.",
         epilog="lz4 and zstd are read by h5py after `import hdf5plugin`, lzf by every h5py, gzip by every HDF5.",
     )
     parser.add_argument("file", metavar="FILE", help="an HDF5 file")

@@ -9,10 +9,10 @@ from typing import Any
 from .. import describe
 from ..describe.opening import expand_files
 from ..describe.schema import Schema
-from ..errors import H5Error
+from ..errors import H5Error, OptionError
 from .console import Console
 
-__all__ = ["run_describe"]
+__all__ = ["run_describe", "run_report"]
 
 
 def run_describe(
@@ -51,6 +51,28 @@ def run_describe(
             on_error(error)
             code = 2
     return code
+
+
+def run_report(files: Sequence[str], page: str, console: Console, options: Mapping[str, Any]) -> int:
+    """Write a page about a file.
+
+    Raises
+    ------
+    OptionError
+        If it is not one file, or the page would replace it.
+    """
+    from .report import write_report
+
+    found = expand_files(list(files))
+    if len(found) != 1:
+        raise OptionError(f"--html is for one file, and these are {len(found)}", hint="run it once for each file")
+    if os.path.exists(page) and os.path.exists(found[0]) and os.path.samefile(page, found[0]):
+        raise OptionError("the page would replace the file", file=page, hint="give the page another name")
+    if os.path.isdir(page):
+        raise OptionError("this is a folder", file=page, hint="name the page: --html report.html")
+    schema = write_report(found[0], page, options)
+    console.result(f"{page}: open it in a browser", {"file": schema.file, "page": page}, brief=page)
+    return 0
 
 
 def _text(schema: Schema, options: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import MissingPackageError, shown
 
-__all__ = ["Samples", "draw_picture", "find_images", "to_image"]
+__all__ = ["Samples", "draw_picture", "find_images", "is_image", "to_image"]
 
 _MIN_SIDE = 8
 _CHANNELS = (1, 3, 4)
@@ -32,12 +32,17 @@ def find_images(features: Any) -> str | None:
     """The first column whose rows look like images."""
     for name, feature in features.items():
         shape = tuple(getattr(feature, "shape", None) or ())
-        if type(feature).__name__.startswith("Array") and _is_image(shape) and _is_pixels(str(feature.dtype), shape):
+        if type(feature).__name__.startswith("Array") and is_image(str(feature.dtype), shape):
             return str(name)
     return None
 
 
-def _is_image(shape: tuple[int | None, ...]) -> bool:
+def is_image(dtype: str, shape: tuple[int | None, ...]) -> bool:
+    """Whether rows of a dtype and shape look like images."""
+    return _is_frame(shape) and _is_pixels(dtype, shape)
+
+
+def _is_frame(shape: tuple[int | None, ...]) -> bool:
     match shape:
         case (height, width) | (height, width, 1 | 3 | 4) | (1 | 3 | 4, height, width):
             return height is not None and width is not None and min(height, width) >= _MIN_SIDE
