@@ -166,9 +166,11 @@ class HubFile(_Refusals):
 
     def __init__(self, name: str, place: HubPlace) -> None:
         _expect_client(name)
-        from huggingface_hub import hf_hub_url
+        from huggingface_hub import constants
 
-        url = hf_hub_url(place.repo, place.path, repo_type=place.kind, revision=place.revision)
+        prefix = "" if place.kind == "model" else f"{place.kind}s/"
+        revision = quote(place.revision or "main", safe="")
+        url = f"{constants.ENDPOINT}/{prefix}{place.repo}/resolve/{revision}/{quote(place.path)}"
         super().__init__(name, url, _headers)
 
     def _facts(self, answer: Answer, seen: Mapping[str, str], head_bytes: int) -> tuple[Facts, bytes]:
