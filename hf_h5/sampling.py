@@ -215,6 +215,10 @@ class Steps:
         return self.batch_size * self.world_size
 
     def __len__(self) -> int:
+        return self._n_steps
+
+    @cached_property
+    def _n_steps(self) -> int:
         full, rest = divmod(self.n_rows - self.origin, self.step_rows)
         # Fewer rows than ranks join the step before: every rank gets equally many batches.
         return full + (0 if self.drop_last or (full and rest < self.world_size) else bool(rest))
@@ -222,7 +226,7 @@ class Steps:
     def bounds(self, step: int) -> tuple[int, int]:
         """The global rows ``[start, stop)`` of a step."""
         start = self.origin + step * self.step_rows
-        is_last = step == len(self) - 1 and not self.drop_last
+        is_last = step == self._n_steps - 1 and not self.drop_last
         return start, self.n_rows if is_last else start + self.step_rows
 
     def step_at(self, row: int) -> int:

@@ -78,7 +78,8 @@ def plan_blocks(
     made: dict[int, _Made] = {}
     for each in dealt:
         mine, windows = each.of_rank(rank)
-        waiting.append(_Waiting(each.step, _source_rows(rows, mine), windows // windows_per_block))
+        blocks = windows // windows_per_block if windows_per_block > 1 else windows
+        waiting.append(_Waiting(each.step, _source_rows(rows, mine), blocks))
         complete = int(np.searchsorted(ends, steps.bounds(each.step)[1], side="right"))
         yield from _ready(waiting, made, complete)
     yield from _ready(waiting, made, len(ends))
