@@ -210,7 +210,7 @@ def _class_bars(names: list[str], values: NDArray[Any]) -> str:
     codes = np.asarray(values).ravel()
     counts = np.bincount(codes[(codes >= 0) & (codes < len(names))].astype(np.int64), minlength=len(names))
     drawn = min(len(names), _N_CLASSES)
-    caption = f"{count_text(len(values), 'sampled row')} of {count_text(len(names), 'class')}"
+    caption = f"{count_text(len(values), 'sampled row')} of {len(names):,} classes"
     return bars(counts[:drawn].tolist(), names[:drawn], caption=caption)
 
 
