@@ -68,9 +68,13 @@ def _explain(error: BaseException, repo_id: str) -> H5Error | None:
     if isinstance(error, OfflineModeIsEnabled):
         return HubError("clients of the Hub are told to stay offline", file=_page(repo_id), hint="unset HF_HUB_OFFLINE")
     status = status_of(error)
-    if status is None:
+    if status is not None:
+        problem, hint = _problem(status, _said(error), repo_id)
+    elif isinstance(error, RuntimeError):
+        # What hf_xet says of uploads that fail, whatever the cause.
+        problem, hint = f"the upload failed ({_said(error.__cause__ or error)})", _AGAIN
+    else:
         return None
-    problem, hint = _problem(status, _said(error), repo_id)
     return HubError(problem, file=_page(repo_id), hint=hint)
 
 
