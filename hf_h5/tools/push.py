@@ -5,16 +5,18 @@ The shards are made in a folder first, which a rerun goes on with; each table of
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..describe.opening import expand_files
 from ..describe.options import make_options
-from ..errors import OptionError
+from ..errors import H5Error, OptionError
 from ..hub.card_facts import CardFacts, Config
 from ..hub.cards import make_card
 from ..hub.parquet import Shards, folder_beside_caches, read_shards
@@ -25,7 +27,7 @@ from .card_facts import command_text, describe_for_card, package_version, source
 from .console import Console
 from .convert import run_convert
 
-__all__ = ["run_push"]
+__all__ = ["room_for_shards", "run_push"]
 
 
 @dataclass(frozen=True)
@@ -105,16 +107,17 @@ def run_push(
     pushed = []
     for name, chosen in tables_by_config(schema, given).items():
         place = "data" if name == "default" else name
-        run_convert(
-            names,
-            str(root / place),
-            options=chosen,
-            max_shard_size=max_shard_size,
-            num_proc=num_proc,
-            overwrite=overwrite or output is None,
-            console=told,
-            say=_of_shards(told.say),
-        )
+        with room_for_shards(root):
+            run_convert(
+                names,
+                str(root / place),
+                options=chosen,
+                max_shard_size=max_shard_size,
+                num_proc=num_proc,
+                overwrite=overwrite or output is None,
+                console=told,
+                say=_of_shards(told.say),
+            )
         pushed.append(_look(names, name, place, root / place, chosen))
     facts = CardFacts(
         repo_id,
@@ -129,6 +132,27 @@ def run_push(
         shutil.rmtree(root, ignore_errors=True)
     _tell(repository, facts, told)
     return 0
+
+
+@contextlib.contextmanager
+def room_for_shards(folder: Path) -> Iterator[None]:
+    """Say what to do when the disk is full.
+
+    Raises
+    ------
+    H5Error
+        Instead of the system's error.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise H5Error(
+            "there is no room for the shards, which are made here before they are pushed",
+            file=str(folder),
+            hint="make room, or pass -o FOLDER on another disk; then run the same command again",
+        ) from error
 
 
 def _of_shards(say: Callable[[str], None]) -> Callable[[str], None]:
