@@ -52,7 +52,7 @@ SLOW_CLASS = partial(by.by_class, n_batches=1)
 FORMATS = {"litdata": partial(by.by_litdata, batch_size=256), "webdataset": partial(by.by_webdataset, batch_size=256)}
 
 WORKS = [
-    shuffled("gzip", 3.3, 0.75, 0.9),
+    shuffled("gzip", 3.3, 0.75, 0.9, file="gzip, long"),
     Work(
         "shuffled epoch, gzip, against the class",
         "gzip, labelled",
@@ -68,10 +68,18 @@ WORKS = [
         1,
         optional=("litdata", "webdataset"),
     ),
-    shuffled("lzf", 2.8, None, 0.8),
-    shuffled("zstd", 1.3, None, 0.8),
-    shuffled("lz4", 1.0, None, 0.8),
-    shuffled("embeddings, gzip and shuffle", 3.0, None, 0.8, file="embeddings", batch_size=1024),
+    shuffled("lzf", 2.8, None, 0.8, file="lzf, long"),
+    shuffled("zstd", 1.3, None, 0.8, file="zstd, long"),
+    shuffled("lz4", 1.0, None, 0.8, file="lz4, long"),
+    shuffled(
+        "embeddings of half precision, gzip and shuffle",
+        3.0,
+        None,
+        0.8,
+        file="embeddings of half precision, long",
+        batch_size=1024,
+    ),
+    shuffled("embeddings, gzip and shuffle", 3.0, None, 0.8, file="embeddings, long", batch_size=1024),
     Work(
         "uniformly random, contiguous, loader",
         "contiguous, long",

@@ -56,11 +56,19 @@ def write_files(folder: Path) -> dict[str, Path]:
 
     for name, keywords in FILTERS.items():
         write(name, images, chunks=(IMAGE_ROWS, 64, 64, 3), **keywords)
+    for name in ("gzip", "lzf", "zstd", "lz4"):
+        # Several windows of the loader, so that one is read while batches of the one before are made.
+        write(f"{name}, long", np.tile(images, (LONGER, 1, 1, 1)), chunks=(IMAGE_ROWS, 64, 64, 3), **FILTERS[name])
     write("contiguous", images, labels)
     write("one-row chunks", images, labels, chunks=(1, 64, 64, 3))
     write("gzip, labelled", images, labels, chunks=(IMAGE_ROWS, 64, 64, 3), **FILTERS["gzip"])
     embeddings = rng.standard_normal((N_EMBEDDINGS, 128)).astype("<f4")
     write("embeddings", embeddings, chunks=(EMBEDDING_ROWS, 128), compression="gzip", shuffle=True)
+    packed = {"chunks": (EMBEDDING_ROWS, 128), "compression": "gzip", "shuffle": True}
+    embeddings = rng.standard_normal((LONGER * N_EMBEDDINGS, 128)).astype("<f4")
+    write("embeddings, long", embeddings, **packed)
+    # As models compute them; of numbers without a pattern gzip packs an eighth, and copies the rest.
+    write("embeddings of half precision, long", embeddings.astype("f2").astype("<f4"), **packed)
     write("fields", make_fields(), chunks=(1, 3, 256, 256), compression="gzip", shuffle=True)
     words = np.array([f"word {i} " * (i % 7) for i in range(N_WORDS)], object)
     write("words", words, dtype=h5py.string_dtype())
