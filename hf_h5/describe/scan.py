@@ -87,6 +87,10 @@ def scan_tree(handle: h5py.File | h5py.Group, file: str, *, limits: Limits, allo
     )
 
 
+# Of a type's encoding: two bytes before the message, whose second byte says of what kind values of variable length are.
+_KIND_AT = 3
+
+
 class _Scan:
     """One walk over a file, and over the files that its external links lead to where that is allowed."""
 
@@ -210,6 +214,9 @@ class _Scan:
                 self._types[key] = str(error)
             if not _has_readable_names(tid):
                 self._types[key] = "fields whose names are no UTF-8"
+            elif isinstance(tid, h5t.TypeVlenID) and key[_KIND_AT] & 0x0F:
+                # Neither lists nor strings: the library crashes when it reads them.
+                self._types[key] = "values of variable length of an unknown kind"
         return self._types[key]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import faulthandler
 import json
 import os
 import resource
@@ -68,6 +69,7 @@ def _run_apart(go: Callable[[Path], Any], file: Path) -> int:
     if child == 0:
         code = 1
         try:
+            faulthandler.disable()
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             go(file)
             code = 0
@@ -80,6 +82,7 @@ def _be_child(file: Path, folder: Path, writing: int, options: dict[str, Any]) -
     """Run all steps and end the process; nothing returns from here."""
     code = 1
     try:
+        faulthandler.disable()
         silent = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silent, 2)
         resource.setrlimit(resource.RLIMIT_AS, (_address_space() + MAX_BYTES,) * 2)
