@@ -39,6 +39,6 @@ def test_a_connection_that_fails_is_not_the_users_fault() -> None:
 
 
 def test_no_room_on_this_machine_names_the_folder_and_the_flag(tmp_path: Path) -> None:
-    with pytest.raises(H5Error, match="no room for the shards[\\s\\S]*-o FOLDER") as caught, room_for_shards(tmp_path):
+    with pytest.raises(H5Error, match=r"no room for the shards[\s\S]*-o FOLDER") as caught, room_for_shards(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert caught.value.file == str(tmp_path)
