@@ -134,7 +134,7 @@ def _is_power(number: int) -> bool:
 def _is_sealed(content: mmap.mmap, place: int, size: int) -> bool:
     """Whether the checksum at the end of a structure is right; the library looks at no other."""
     end = place + size - 4
-    return struct.unpack_from("<I", content, end)[0] == checksum(content[place:end])
+    return bool(struct.unpack_from("<I", content, end)[0] == checksum(content[place:end]))
 
 
 _ROUNDS = ((0, 2, 4, 1), (1, 0, 6, 2), (2, 1, 8, 0), (0, 2, 16, 1), (1, 0, 19, 2), (2, 1, 4, 0))
