@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import weakref
 from typing import Any
 
 import h5py
@@ -18,6 +20,16 @@ _SURE_ENDINGS = (".h5", ".hdf5", ".he5", ".h5ad", ".nwb")
 # A signature behind a user block: those that are larger than this are not worth a transfer.
 _PLACES = (0, 512, 1024, 2048, 4096)
 
+# The library closes what is open at the very end of the process, and would then call a file object of a Python that is
+# no more: that ends the process by a signal.
+_OPEN: weakref.WeakValueDictionary[int, h5py.File] = weakref.WeakValueDictionary()
+
+
+@atexit.register
+def _close_all() -> None:
+    for handle in list(_OPEN.values()):
+        handle.close()
+
 
 def open_url(url: str) -> h5py.File:
     """Open the file behind a URL for reading.
@@ -32,7 +44,9 @@ def open_url(url: str) -> h5py.File:
         raise NotHDF5Error("the file is empty (0 bytes)", file=file.name, hint="an upload may have failed")
     stream = RemoteStream(file)
     try:
-        return h5py.File(stream, "r")
+        handle = h5py.File(stream, "r")
+        _OPEN[id(handle)] = handle
+        return handle
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         if isinstance(stream.error, H5Error):
             raise stream.error from error

@@ -116,9 +116,12 @@ def ask(url: str, headers: Mapping[str, str], *, method: str = "GET") -> Answer:
     if connection is not None:
         try:
             return _send(place, connection, method, target, sent)
-        except (OSError, http.client.HTTPException):
+        except (ConnectionError, http.client.HTTPException):
             # The server closed it while nobody used it.
             connection.close()
+        except BaseException:
+            connection.close()
+            raise
     connection = _connect(place, proxy)
     try:
         return _send(place, connection, method, target, sent)

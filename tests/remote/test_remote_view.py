@@ -1,0 +1,169 @@
+"""Are the rows of a file behind a URL those of the file, with an index and without, and in few requests."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import pytest
+
+import hf_h5
+from hf_h5.errors import FileChangedError, H5Warning, OptionError
+from hf_h5.hub.sidecar import write_index
+from hf_h5.remote import secrets, structure
+from hf_h5.remote.known import open_file
+
+from .conftest import N_ROWS
+from .serving import Server
+
+torch_data = pytest.importorskip("torch.utils.data")
+
+
+def rows_of(view: Any) -> dict[str, Any]:
+    return {name: np.asarray(column) for name, column in view.with_format("numpy")[:].items()}
+
+
+def assert_same(found: dict[str, Any], values: dict[str, Any], rows: Any = slice(None)) -> None:
+    assert set(found) == set(values)
+    for name, column in found.items():
+        np.testing.assert_array_equal(column, values[name][rows], err_msg=name)
+
+
+@pytest.mark.parametrize("has_index", [False, True])
+def test_the_rows_are_those_of_the_file(server: Server, file: Path, values: dict[str, Any], has_index: bool) -> None:
+    if has_index:
+        server.files["a.h5.index"] = write_index(file).read_bytes()
+    with hf_h5.H5TorchView(f"{server.url}/a.h5") as view:
+        assert_same(rows_of(view), values)
+        rows = [599, 3, 3, 250]
+        assert_same(view.with_format("numpy")[rows], values, rows)
+        assert "'http://127.0.0.1" in repr(view)
+
+
+def test_a_shuffled_epoch_has_each_row_once_and_each_byte_once(server: Server, file: Path) -> None:
+    server.files["a.h5.index"] = write_index(file).read_bytes()
+    view = hf_h5.H5TorchView(f"{server.url}/a.h5", columns=["labels", "images", "signal"])
+    server.asked.clear()
+    labels = [int(label) for batch in view.loader(32, shuffle=True) for label in batch["labels"]]
+    assert sorted(labels) == list(range(N_ROWS))
+    assert labels != sorted(labels)
+    assert server.n_bytes("a.h5") < 1.1 * file.stat().st_size
+    server.asked.clear()
+    assert sorted(int(label) for batch in view.loader(32, shuffle=True) for label in batch["labels"]) == sorted(labels)
+    assert server.asked == []
+
+
+def test_with_an_index_opening_takes_few_requests(server: Server, file: Path) -> None:
+    server.files["a.h5.index"] = write_index(file).read_bytes()
+    view = hf_h5.H5TorchView(f"{server.url}/a.h5", columns=["images"])
+    # Its first bytes, the index, and ranges by which it is known that they belong together.
+    assert server.n_bytes("a.h5") < (64 << 10) + 9 * 4096
+    server.asked.clear()
+    view[[3, 300]]
+    assert len(server.asked) <= 3
+
+
+def test_without_an_index_the_trees_of_chunks_are_followed_level_by_level(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "deep.h5", "w") as handle:
+        images = handle.create_dataset("images", (9000, 300), "u1", chunks=(1, 300), compression="gzip")
+        for number in range(9000):
+            images.id.write_direct_chunk((number, 0), bytes(300), 1)
+    server.files["deep.h5"] = (tmp_path / "deep.h5").read_bytes()
+    rounds: list[int] = []
+    follow = structure.next_blocks
+    monkeypatch.setattr("hf_h5.remote.file.next_blocks", lambda *args: rounds.append(1) or follow(*args))
+    with hf_h5.H5TorchView(f"{server.url}/deep.h5") as view:
+        before = len(server.asked)
+        assert not view[8999]["images"].any()
+        assert len(server.asked) - before <= 2
+    assert len(rounds) > 9000 // 64
+    assert before < 200
+
+
+@pytest.mark.parametrize("damage", ["other version", "other size", "torn", "nonsense"])
+def test_an_index_that_does_not_belong_is_left_out_with_a_warning(
+    server: Server, file: Path, values: dict[str, Any], tmp_path: Path, damage: str
+) -> None:
+    import h5py
+
+    other = tmp_path / "other.h5"
+    other.write_bytes(file.read_bytes())
+    with h5py.File(other, "r+") as handle:
+        handle["images"].attrs["unit"] = "meters"
+        if damage == "other size":
+            handle["more"] = np.arange(1000)
+    content = write_index(other).read_bytes()
+    contents = {"torn": content[:-7], "nonsense": b"nonsense"}
+    server.files["a.h5.index"] = contents.get(damage, content)
+    with pytest.warns(H5Warning, match=r"a\.h5\.index is not used"):
+        view = hf_h5.H5TorchView(f"{server.url}/a.h5")
+    assert_same(rows_of(view), values)
+    assert "counts" in str(hf_h5.describe(file).tables["/"].columns["images"].attrs)
+
+
+def test_a_file_that_was_replaced_is_an_error_and_open_anew_it_is_read(server: Server, file: Path) -> None:
+    view = hf_h5.H5TorchView(f"{server.url}/a.h5", columns=["images"], remote_cache_bytes=0)
+    view[0]
+    content = bytearray(server.files["a.h5"])
+    content[-1] ^= 1
+    server.files["a.h5"] = bytes(content)
+    with pytest.raises(FileChangedError, match="open it again"):
+        view[500]
+    assert len(hf_h5.H5TorchView(f"{server.url}/a.h5", columns=["images"])[500]["images"]) == 16
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_workers_read_it_by_themselves(server: Server, method: str) -> None:
+    url = server.url.replace("127.0.0.1", "me:pass-word@127.0.0.1") + "/a.h5?sig=5ec7e7"
+    view = hf_h5.H5TorchView(url, columns=["labels", "images"])
+    view[0]
+    loader = torch_data.DataLoader(view, batch_size=50, num_workers=2, multiprocessing_context=method)
+    labels = [int(label) for batch in loader for label in batch["labels"]]
+    assert labels == list(range(N_ROWS))
+
+
+def test_no_secret_is_shown_or_pickled(server: Server) -> None:
+    url = server.url.replace("127.0.0.1", "me:pass-word@127.0.0.1") + "/a.h5?sig=5ec7e7"
+    view = hf_h5.H5TorchView(url)
+    assert "Basic bWU6cGFzcy13b3Jk" in server.authorizations
+    pickled = pickle.dumps(view)
+    shown = repr(view) + str(view.info) + str(hf_h5.describe(url))
+    with pytest.raises(hf_h5.errors.MissingFileError) as caught:
+        hf_h5.H5TorchView(url.replace("a.h5", "b.h5"))
+    shown += str(caught.value) + repr(pickle.dumps(caught.value))
+    for secret in ("pass-word", "5ec7e7"):
+        assert secret not in shown
+        assert secret.encode() not in pickled
+    # What was opened here is opened again here, and nowhere else.
+    assert len(pickle.loads(pickled)[0]) == 4
+    secrets._URLS.clear()
+    with pytest.raises(OptionError, match="known only to the process"):
+        secrets.reveal(open_file.__module__ and view._table.files[0])
+
+
+def test_any_file_system_of_fsspec_will_do(file: Path, values: dict[str, Any]) -> None:
+    system = fsspec.filesystem("memory")
+    for name in ("one", "two"):
+        system.pipe_file(f"/patterns/{name}.h5", file.read_bytes())
+    system.pipe_file("/patterns/one.h5.index", write_index(file).read_bytes())
+    with hf_h5.H5TorchView("memory://patterns/*.h5") as view:
+        assert len(view) == 2 * N_ROWS
+        rows = [0, 1199, 600]
+        np.testing.assert_array_equal(view[rows]["labels"], [0, 599, 0])
+        np.testing.assert_array_equal(view[rows]["images"], values["images"][[0, 599, 0]])
+
+
+def test_with_isolate_rows_are_the_same(server: Server, values: dict[str, Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", H5Warning)
+        with hf_h5.H5TorchView(f"{server.url}/a.h5", isolate=True) as view:
+            assert_same(view.with_format("numpy")[[5, 500]], values, [5, 500])
