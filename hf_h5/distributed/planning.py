@@ -17,7 +17,7 @@ from ..assemble.arrow import table_features
 from ..describe.opening import expand_files
 from ..describe.options import Options, make_options
 from ..describe.outside import outside_files
-from ..describe.schema import Table
+from ..describe.schema import Column, Table
 from ..describe.urls import is_url
 from ..errors import OptionError
 from ..isolate.choose import resolve
@@ -196,21 +196,30 @@ def _bytes_of_parts(
     for part in table.parts:
         key = (part.file, id(part.columns))
         together[key] = together.get(key, 0) + part.n_rows
+    mappings = {id(part.columns): part.columns for part in table.parts}
+    known = {number: _facts_of(table, columns) for number, columns in mappings.items()}
     per_row: dict[tuple[str, int], tuple[float, float]] = {}
     for part in table.parts:
         key = (part.file, id(part.columns))
         if key not in per_row and part.n_rows:
-            columns = [part.columns[name] for name in table.columns]
-            known = sum(each.storage.stored_bytes for each in columns if each.storage) / together[key]
-            plain = float(sum(each.row_bytes for each in columns))
-            if any(each.is_ragged or each.dtype.kind == "O" for each in columns):
-                known = max(known, versions[part.file].size / rows_of[part.file])
-                plain = max(plain, known)
-            per_row[key] = (known or plain, plain)
+            stored, plain, varies = known[id(part.columns)]
+            stored /= together[key]
+            if varies:
+                stored = max(stored, versions[part.file].size / rows_of[part.file])
+                plain = max(plain, stored)
+            per_row[key] = (stored or plain, plain)
     sizes = [per_row.get((part.file, id(part.columns)), (0.0, 0.0)) for part in table.parts]
     counts = np.array([part.n_rows for part in table.parts], np.float64)
     both = np.array(sizes, np.float64).reshape(len(sizes), 2) * counts[:, None]
     return both[:, 0], both[:, 1]
+
+
+def _facts_of(table: Table, columns: Mapping[str, Column]) -> tuple[float, float, bool]:
+    """Stored bytes of all rows that share these columns, decoded bytes of one row, and whether rows differ in size."""
+    used = [columns[name] for name in table.columns]
+    stored = sum(column.storage.stored_bytes for column in used if column.storage)
+    varies = any(column.is_ragged or column.dtype.kind == "O" for column in used)
+    return float(stored), float(sum(column.row_bytes for column in used)), varies
 
 
 def _ranges(table: Table, start: int, stop: int) -> Iterator[tuple[str, int, int]]:

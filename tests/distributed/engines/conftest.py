@@ -11,10 +11,18 @@ import pytest
 from tests.distributed.engines import faults
 
 ROOT = Path(__file__).resolve().parents[3]
+# Clusters begin slowly where other things run.
+TIMEOUT_S = 300
 NODE = {"num_cpus": 1, "memory": 4 << 30, "object_store_memory": 80 << 20}
 
 
-@pytest.fixture(scope="module")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
+
+
+@pytest.fixture(scope="session")
 def ray_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Two nodes of one core each; what their workers do can be slowed, logged and made to fail."""
     pytest.importorskip("ray", reason="ray is not installed: make distributed")
