@@ -26,6 +26,8 @@ from .stores import StoredFile, expand_pattern
 __all__ = ["expand", "hand_over", "index_of", "is_url", "name_files", "open_file", "take_over"]
 
 HEAD_BYTES = 64 << 10
+# Of many files less is kept in memory.
+_FEW_FILES, _SHORT_HEAD_BYTES = 256, 8 << 10
 _MOST_KNOWN = 10_000
 _PROBES, _PROBE_BYTES = 8, 4096
 _PATTERN_SIGNS = ("*", "?", "[")
@@ -231,7 +233,8 @@ def _look_at(names: list[str]) -> None:
     if not transports:
         return
     beside = [submit(transport.fetch_beside, ENDING, MAX_STORED_BYTES) for transport in transports]
-    looked = at_once([partial(transport.look, HEAD_BYTES) for transport in transports])
+    head_bytes = HEAD_BYTES if len(transports) <= _FEW_FILES else _SHORT_HEAD_BYTES
+    looked = at_once([partial(transport.look, head_bytes) for transport in transports])
     for transport, (facts, head), content in zip(transports, looked, beside, strict=True):
         _know(transport, facts, head, content)
 
@@ -243,7 +246,7 @@ def _know(transport: Transport, facts: Facts, head: bytes, beside: Future[bytes 
     if index is None or content is None:
         _KNOWN.put(bare)
     else:
-        _KNOWN.put(RemoteFile(transport, facts, index=index, index_content=content, head=head))
+        _KNOWN.put(RemoteFile(transport, facts, index=index, index_content=content))
 
 
 def _index_of(file: RemoteFile, content: bytes, head: bytes) -> FileIndex | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from email.utils import parsedate_to_datetime
 
@@ -67,6 +68,8 @@ class Patience:
             If there were enough.
         """
         self._failed += 1
+        if not threading.main_thread().is_alive():
+            raise TransferError(f"{problem}, and the process is ending", file=self._name)
         if self._failed >= ATTEMPTS:
             raise TransferError(
                 f"{problem}, and that {self._failed} times", file=self._name, hint="check the network; try again later"

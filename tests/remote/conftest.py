@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hf_h5.remote import patience, store_cache
-from tests.hub.fixtures import hub, running_hub  # noqa: F401
+from tests.hub.fixtures import client, hub, running_hub  # noqa: F401
 
 from .serving import Server, serving
 
