@@ -49,6 +49,8 @@ class HeldBytes:
         if not _is_variable(kind):
             return 0
         count, item_bytes = attribute.get_space().get_simple_extent_npoints(), _item_bytes(kind)
+        if not count:
+            return 0  # the library raises when asked for the size of nothing
         if not item_bytes:
             return UNKNOWN_BYTES
         content = self._content_of(attribute.name)

@@ -155,3 +155,12 @@ def test_damage_in_a_header_is_said_with_file_and_place(file: Path) -> None:
         describe(file)
     assert caught.value.file == str(file)
     assert caught.value.hint
+
+
+def test_an_attribute_without_values_is_an_empty_list(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as handle:
+        handle["x"] = np.zeros(3)
+        handle["x"].attrs["words"] = np.array([], h5py.string_dtype())
+        handle["x"].attrs["numbers"] = np.zeros(0)
+    column = describe(str(tmp_path / "x.h5")).table.columns["x"]
+    assert {name: list(value) for name, value in column.attrs.items()} == {"words": [], "numbers": []}
