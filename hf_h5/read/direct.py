@@ -99,6 +99,11 @@ class DirectDataset:
         """The shape of one row, dimensions of array elements included."""
         return self.index.row_shape
 
+    @property
+    def chunks(self) -> ChunkedRows | None:
+        """What reads the chunks, of a dataset that has some which are not plain."""
+        return self._rows if isinstance(self._rows, ChunkedRows) else None
+
     def row_groups(self) -> NDArray[np.int64]:
         """Return where rows begin that are worth reading together, and last the number of rows: chunks, or 1 MiB."""
         index = self.index

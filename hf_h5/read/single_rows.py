@@ -1,4 +1,4 @@
-"""Numbers that lie as they are, straight out of the mapped file: a row at a time, or rows for one of many threads.
+"""Numbers straight out of the mapped file or of decoded chunks: a row at a time, or rows for one of many threads.
 
 What is the same for all rows is looked up once. A row of two columns then takes about 8 µs, a fourth of what a batch of
 one does; and threads that each make a batch hold the interpreter a third as long.
@@ -16,16 +16,20 @@ from numpy.typing import NDArray
 
 from ..describe.elements import Number
 from ..describe.schema import Part, Table
+from .cache import ChunkCache
 from .direct import DirectDataset
 from .gather import gather_rows
 from .plain import is_plain
 from .routes import Routes
 from .source import Source
+from .storage import StorageIndex
 
 __all__ = ["SingleRows"]
 
 # Plans that are kept: a table of many episodes has one for each of them.
 _MAX_PLANS = 4096
+# Rows that are spread over more chunks are as quickly read by the reader of batches.
+_MAX_CORNERS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,50 @@ class _Stored:
         return out
 
 
+_Place = tuple[int | slice, ...]
+_Corner = tuple[int, _Place, tuple[slice, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unpacked:
+    """A column of numbers in chunks that must be decoded: rows come out of those that the cache has.
+
+    ``corners`` are the chunks that hold a row: their number beside that of the first one, where their part lies in an
+    array of one row, and where in a row of theirs.
+    """
+
+    name: str
+    source: Source
+    cache: ChunkCache
+    number: int
+    chunk: tuple[int, ...]
+    corners: tuple[_Corner, ...]
+    shape: tuple[int, ...]
+    stored: np.dtype[Any]
+    wanted: np.dtype[Any]
+
+    def take_row(self, row: int) -> NDArray[Any] | None:
+        """One row, in memory of its own; None if a chunk of it is not there."""
+        chunk, inner = divmod(row, self.chunk[0])
+        first = chunk * len(self.corners)
+        blocks = self.cache.get_many([(self.number, first + turn) for turn, _, _ in self.corners])
+        out = np.empty(self.shape, self.wanted)
+        for (_, outside, inside), block in zip(self.corners, blocks, strict=True):
+            if block is None:
+                return None
+            cells: NDArray[Any] = np.ndarray(self.chunk, self.stored, block)
+            out[outside] = cells[inner][inside]
+        return out
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The columns of one part that are read here, the file that holds them, and the columns that are not."""
+    """The columns of one part that are read here, the file that holds plain ones, and the columns that are not."""
 
     source: Source | None
     end: int
     columns: tuple[_Stored, ...]
+    unpacked: tuple[_Unpacked, ...]
     others: tuple[str, ...]
 
 
@@ -108,14 +149,24 @@ class SingleRows:
         """
         number = 0 if len(self._starts) == 2 else bisect_right(self._starts, row) - 1
         plan = self._plan(number, names)
-        mapped = _mapped(plan)
-        if mapped is None:
-            return {}, names
-        local = row - self._starts[number]
-        found = {}
-        for each in plan.columns:
-            found[each.name] = each.take_row(mapped, local)
-        return found, plan.others
+        local, found, others = row - self._starts[number], {}, plan.others
+        if plan.columns:
+            mapped = _mapped(plan)
+            if mapped is None:
+                return {}, names
+            for each in plan.columns:
+                found[each.name] = each.take_row(mapped, local)
+        checked: Source | None = None
+        for column in plan.unpacked:
+            if column.source is not checked:
+                checked = column.source
+                checked.check()
+            values = column.take_row(local)
+            if values is None:
+                others += (column.name,)
+            else:
+                found[column.name] = values
+        return found, others
 
     def gather(
         self, rows: NDArray[np.int64], names: tuple[str, ...], out: Mapping[str, NDArray[Any]]
@@ -133,7 +184,7 @@ class SingleRows:
         mapped = _mapped(plan)
         if mapped is None:
             return {}, names
-        found, others = {}, plan.others
+        found, others = {}, plan.others + tuple(each.name for each in plan.unpacked)
         for each in plan.columns:
             target = out.get(each.name)
             if target is None or not each.fits(target, len(rows)):
@@ -152,22 +203,28 @@ class SingleRows:
         return plan
 
     def _make_plan(self, part: Part, names: tuple[str, ...]) -> _Plan:
-        source, columns, end = None, [], 0
+        source, columns, unpacked, end = None, [], [], 0
         for name in names:
-            dataset = self._plain_dataset(part, name)
-            if dataset is None or (source is not None and dataset.source is not source):
+            dataset = self._number_dataset(part, name)
+            if dataset is None:
                 continue
-            source = dataset.source
             index, wanted = dataset.index, self._table.columns[name]
             shape = (1, *(size for size in wanted.row_shape if size is not None))
             dtypes = index.dtype.base, wanted.dtype
-            columns.append(_Stored(name, index.offsets, index.chunk_rows, index.row_nbytes, shape, *dtypes))
-            end = max(end, int(index.offsets.max()) + index.chunk_nbytes)
-        read_here = {each.name for each in columns}
-        return _Plan(source, end, tuple(columns), tuple(name for name in names if name not in read_here))
+            if _is_mapped(dataset) and (source is None or dataset.source is source):
+                source = dataset.source
+                columns.append(_Stored(name, index.offsets, index.chunk_rows, index.row_nbytes, shape, *dtypes))
+                end = max(end, int(index.offsets.max()) + index.chunk_nbytes)
+            elif dataset.chunks is not None and dataset.chunks.cache is not None and shape[1:] == index.row_shape:
+                if index.chunks_per_row <= _MAX_CORNERS:
+                    where = (dataset.source, dataset.chunks.cache, dataset.chunks.number, index.chunk, _corners(index))
+                    unpacked.append(_Unpacked(name, *where, shape, *dtypes))
+        read_here = {each.name for each in columns} | {each.name for each in unpacked}
+        others = tuple(name for name in names if name not in read_here)
+        return _Plan(source, end, tuple(columns), tuple(unpacked), others)
 
-    def _plain_dataset(self, part: Part, name: str) -> DirectDataset | None:
-        """The dataset of a column, if it is numbers that lie as they are in a local file, all of them written."""
+    def _number_dataset(self, part: Part, name: str) -> DirectDataset | None:
+        """The dataset of a column, if it is plain numbers as they are wanted, and read directly."""
         column, wanted = part.columns[name], self._table.columns[name]
         is_number = isinstance(column.element, Number) and isinstance(wanted.element, Number)
         if column.take != "rows" or column.axis or column.fields or wanted.is_ragged or not is_number:
@@ -179,9 +236,24 @@ class SingleRows:
         if column.memory.base.newbyteorder("=") != wanted.dtype:
             return None
         found = self._routes.find(part.file_of(column), part.path_of(column), column)
-        if not isinstance(found, DirectDataset) or not is_plain(found.index) or found.source.answers_at_once:
-            return None
-        return found if len(found.index.offsets) and int(found.index.offsets.min()) >= 0 else None
+        return found if isinstance(found, DirectDataset) else None
+
+
+def _is_mapped(dataset: DirectDataset) -> bool:
+    """Whether rows lie as they are in a local file, all of them written."""
+    if not is_plain(dataset.index) or dataset.source.answers_at_once:
+        return False
+    return bool(len(dataset.index.offsets) and int(dataset.index.offsets.min()) >= 0)
+
+
+def _corners(index: StorageIndex) -> tuple[_Corner, ...]:
+    """The chunks that one row is spread over; those that reach beyond it are cut."""
+    found: list[_Corner] = []
+    for turn, at in enumerate(np.ndindex(*index.grid[1:])):
+        places = list(zip(at, index.chunk[1:], index.row_shape, strict=True))
+        outside = tuple(slice(place * step, min((place + 1) * step, size)) for place, step, size in places)
+        found.append((turn, (0, *outside), tuple(slice(each.stop - each.start) for each in outside)))
+    return tuple(found)
 
 
 def _mapped(plan: _Plan) -> memoryview | None:
