@@ -16,7 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..describe.opening import open_dataset, open_hdf5
+from ..describe.opening import check_file, open_dataset, open_hdf5
 from ..describe.options import Options
 from ..errors import DamagedFileError, FileChangedError, FilterError, H5Warning
 from ..read.fingerprint import Fingerprint
@@ -59,6 +59,7 @@ def write_index(file: str | os.PathLike[str], target: str | os.PathLike[str] | N
         If the file cannot be read, or changed meanwhile.
     """
     name = os.fspath(file)
+    check_file(name)
     before = Fingerprint.of_file(name)
     with open_hdf5(name) as handle:
         chunks, contiguous = _find_storage(handle, name, before)

@@ -1,0 +1,26 @@
+"""``hf-h5 index``: the indices with which files are read from afar in few requests."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+__all__ = ["add_command"]
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser(
+        "index",
+        help="write the index with which a file is read from afar in few requests",
+        description="Write FILE.index beside each HDF5 file. Put it beside the file on a server or in a bucket too: "
+        "who opens the file's URL finds it there. `hf-h5 upload` makes it by itself.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="HDF5 files, or patterns in quotes")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from ..tools.index import run_index
+
+    return run_index(arguments.files, console=arguments.console)
