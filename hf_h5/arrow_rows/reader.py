@@ -115,8 +115,10 @@ class ArrowReader:
         return self._read(given, names, out or {})
 
     def read_here(self, rows: NDArray[np.int64], columns: Sequence[str], out: Mapping[str, NDArray[Any]]) -> Batch:
-        """Read rows as ``read`` does; it never needs another thread."""
-        return self.read(rows, columns, out)
+        """Read rows as ``read`` does, of columns that are there; it never needs another thread."""
+        if rows.size and not 0 <= np.minimum.reduce(rows) <= np.maximum.reduce(rows) < len(self):
+            return self.read(rows, columns, out)  # which says what is wrong
+        return self._read(rows, columns, out)
 
     def read_row(self, row: int, columns: tuple[str, ...]) -> Batch:
         """Read one row as ``read`` does; both row and columns are there."""

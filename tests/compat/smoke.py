@@ -19,6 +19,7 @@ from datasets import builder as datasets_builder
 
 import hf_h5
 from hf_h5 import registry
+from hf_h5.arrow_rows.opening import open_dataset_rows
 from tests.written import write_h5
 
 N_ROWS = 200
@@ -153,6 +154,27 @@ def test_arrays_as_lists_are_what_this_version_calls_them(file: str) -> None:
     kind = datasets.List if hasattr(datasets, "List") else datasets.Sequence
     assert loaded.features["group/deep"] == kind(kind(datasets.Value("float64"), length=2), length=2)
     check_rows(loaded)
+
+
+@pytest.mark.parametrize("arrays", ["array", "list"])
+def test_the_arrow_reader_reads_what_this_version_makes(file: str, arrays: str) -> None:
+    loaded = datasets.load_dataset("hf_h5", data_files=file, split="train", arrays=arrays)
+    opened = open_dataset_rows(loaded.shuffle(seed=1).with_format("numpy"))
+    found = opened.reader.read(opened.rows[[5, 3, 5]])
+    expected = [loaded.shuffle(seed=1)[row] for row in (5, 3, 5)]
+    for name in contents():
+        assert [row.tolist() if hasattr(row, "tolist") else row.as_py() for row in found[name]] == [
+            row[name] for row in expected
+        ], name
+    assert opened.format is not None
+    assert opened.format.kind == "numpy"
+
+
+@pytest.mark.filterwarnings("ignore::hf_h5.errors.H5Warning")
+def test_load_maps_and_converts(file: str, tmp_path: Path) -> None:
+    check_rows(hf_h5.load(file, "mapped"))
+    check_rows(hf_h5.load(file, "cached", cache_dir=tmp_path / "cache"))
+    check_rows(hf_h5.load(file, cache_dir=tmp_path / "cache"))
 
 
 def test_lists_of_structs_stay_lists(tmp_path: Path) -> None:
