@@ -22,7 +22,7 @@ def run(page: str) -> dict[str, Any]:
     return names
 
 
-@pytest.mark.parametrize("page", ["shuffle", "resume", "distributed"])
+@pytest.mark.parametrize("page", ["shuffle", "resume"])
 def test_the_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_digits("digits.h5")
