@@ -54,7 +54,7 @@ class HeldBytes:
         if not item_bytes:
             return UNKNOWN_BYTES
         content = self._content_of(attribute.name)
-        step = attribute.get_storage_size() // max(count, 1)
+        step = attribute.get_storage_size() // count
         if content is None or step * count > len(content):
             return UNKNOWN_BYTES if count > _FEW_UNKNOWN else 0
         return item_bytes * _sum_of_lengths(content, count, step)

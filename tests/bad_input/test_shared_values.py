@@ -62,8 +62,13 @@ def test_lists_count_with_the_size_of_their_items(tmp_path: Path) -> None:
 def test_other_attributes_hold_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "a.h5"
     with h5py.File(file, "w") as out:
-        out.create_group("g").attrs.update({"names": np.bytes_("one"), "numbers": np.arange(100)})
-    assert held_bytes(file) == held_bytes(file, "numbers") == 0
+        group = out.create_group("g")
+        group.attrs.update({"names": np.bytes_("one"), "numbers": np.arange(100)})
+        group.attrs.create("none", [], (0,), h5py.string_dtype())
+        group.attrs["empty"] = h5py.Empty(h5py.string_dtype())
+    assert [held_bytes(file, name) for name in ("names", "numbers", "none", "empty")] == [0, 0, 0, 0]
+    with h5py.File(file) as opened:
+        assert plain_attrs(opened["g"].id, opened["g"], 1 << 16)["none"] == []
 
 
 def test_what_the_header_does_not_tell_is_unknown_unless_it_is_little(tmp_path: Path) -> None:
