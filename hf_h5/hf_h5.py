@@ -114,6 +114,8 @@ class H5Builder(datasets.ArrowBasedBuilder):
         resolved = resolve(paths, options)
         first = next(iter(resolved.splits.values()))
         self.info.description = self.info.description or str(resolved.schema)
+        if resolved.left_out:
+            self.info.description = f"{self.info.description}\n\n{resolved.left_out}."
         self.info.features = table_features(first, nested=options.nested, given=options.features)
         self._writer_batch_size = self._writer_batch_size or record_rows(self.info.features, first.row_bytes)
         # Readers and not tables: they know the versions of the files that were looked at, here and in every worker.
@@ -141,8 +143,7 @@ class H5Builder(datasets.ArrowBasedBuilder):
             _close(split_generator.gen_kwargs["reader"])
         n_left_out = n_rows - split_generator.split_info.num_examples
         if n_left_out:
-            left_out = f"{n_left_out:,} rows of the split {split_generator.name!r} cannot be read and were left out"
-            warnings.warn(f"{left_out} (on_bad_rows='skip')", H5Warning, stacklevel=2)
+            left_out = _warn_left_out(n_left_out, f"of the split {split_generator.name!r}")
             self.info.description = f"{self.info.description}\n\n{left_out}."
 
     def _as_dataset(self, split: Any = "train", in_memory: bool = False) -> datasets.Dataset:
@@ -166,15 +167,25 @@ class H5Builder(datasets.ArrowBasedBuilder):
         def to_table(rows: dict[str, Any]) -> pa.Table:
             return to_arrow_table(rows, table, features, nested=options.nested)
 
-        parent = parent_of_worker()
+        parent, n_left = parent_of_worker(), sum(stop - start for start, stop in ranges)
         found = arrow_batches(_opened(reader), ranges, options, to_table, are_written=self._writes)
         with closing(found) as batches:
             for shard, number, batch in batches:
                 if parent != parent_of_worker():
                     # Its files would lie among those of the next conversion, under the same names.
                     raise H5Error("the process that this worker converts for is gone")
+                n_left -= batch.num_rows
                 yield make_key(shard, number), batch
                 del batch
+        if n_left and not self._writes:
+            # A conversion counts them for its workers together.
+            _warn_left_out(n_left, f"of {table.files[0] if len(table.files) == 1 else f'{len(table.files)} files'}")
+
+
+def _warn_left_out(count: int, of_what: str) -> str:
+    left_out = f"{count:,} rows {of_what} cannot be read and were left out"
+    warnings.warn(f"{left_out} (on_bad_rows='skip')", H5Warning, stacklevel=3)
+    return left_out
 
 
 def _expect_known(options: Mapping[str, Any], config: type[H5Config]) -> None:

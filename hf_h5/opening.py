@@ -114,7 +114,7 @@ def open_tables(files: Any, split: str | None, options: Options, cache_bytes: in
     kept_bytes = count_bytes(cache_bytes, "cache_bytes")
     _check_rows_kept(options)
     resolved = resolve(files, options)
-    facts = (options, str(resolved.schema), isinstance(files, h5py.Group))
+    facts = (options, resolved.description, isinstance(files, h5py.Group))
     if split is None or split in resolved.splits:
         reader = _reader(_one_table(resolved, split), options, files, kept_bytes)
         return Opened(reader, range(len(reader)), *facts)

@@ -25,13 +25,14 @@ from ..describe.options import Options
 from ..describe.schema import Column, Part, Storage, Table
 from ..describe.urls import is_url
 from ..errors import H5Warning
+from .left_out import NOTHING_LEFT_OUT, LeftOut
 
 __all__ = ["MIN_FILES", "Saved", "find_place", "load_tables", "plain_splits", "restore_splits", "save_tables"]
 
 MIN_FILES = 64
 """Fewer files are looked at in some 10 ms."""
 
-_FORMAT = "hf_h5 tables 1"
+_FORMAT = "hf_h5 tables 2"
 _SETTLED_NS = 2_000_000_000
 _MOST_KEPT = 64
 _CLASSES: dict[str, Any] = {
@@ -41,11 +42,12 @@ _CLASSES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Saved:
-    """Tables by split, whether the splits were found inside the files, and what the user was warned of."""
+    """Tables by split, whether the splits were found inside the files, what the user was warned of, and bad files."""
 
     splits: Mapping[str, Table]
     inside: bool
     warned: tuple[str, ...]
+    left_out: LeftOut = NOTHING_LEFT_OUT
 
 
 class _CannotSaveError(Exception):
@@ -93,7 +95,8 @@ def load_tables(place: tuple[Path, str]) -> Saved | None:
     splits = restore_splits(kept)
     for message in kept["warned"]:
         warnings.warn(message, H5Warning, stacklevel=4)
-    return Saved(splits, kept["inside"], tuple(kept["warned"]))
+    left_out = LeftOut(tuple((file, why) for file, why in kept["left_out"]), kept["n_files"])
+    return Saved(splits, kept["inside"], tuple(kept["warned"]), left_out)
 
 
 def save_tables(place: tuple[Path, str], saved: Saved) -> None:
@@ -102,7 +105,9 @@ def save_tables(place: tuple[Path, str], saved: Saved) -> None:
     plain = plain_splits(saved.splits)
     if plain is None:
         return
-    body = json.dumps(plain | {"inside": saved.inside, "warned": saved.warned}).encode()
+    found = {"inside": saved.inside, "warned": saved.warned}
+    bad = {"left_out": saved.left_out.files, "n_files": saved.left_out.n_files}
+    body = json.dumps(plain | found | bad).encode()
     header = json.dumps([facts, zlib.crc32(body)]).encode()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -43,8 +43,10 @@ from .apply import (
     with_features,
     with_named_splits,
 )
+from .left_out import NOTHING_LEFT_OUT, LeftOut, join_left_out
 from .merge import join_columns, join_rows, one_sample_table
 from .saved import Saved, find_place, load_tables, save_tables
+from .warned import warn_left_out, warn_rounded
 
 __all__ = ["Resolved", "describe_handle", "resolve_splits", "resolve_tables"]
 
@@ -55,12 +57,18 @@ _BAD_FILE = (DamagedFileError, NotHDF5Error)
 class Resolved:
     """The tables that were asked for, by split, and whether the splits were found inside the files.
 
-    ``schema`` is that of the first file.
+    ``schema`` is that of the first file; ``left_out`` are those that cannot be read.
     """
 
     splits: Mapping[str, Table]
     inside: bool
     schema: Schema
+    left_out: LeftOut = NOTHING_LEFT_OUT
+
+    @property
+    def description(self) -> str:
+        """What the first file holds, and which files are left out."""
+        return f"{self.schema}\n\n{self.left_out}." if self.left_out else str(self.schema)
 
 
 def describe_handle(handle: h5py.Group, file: str, options: Options) -> tuple[Schema, Tree]:
@@ -125,29 +133,34 @@ def resolve_tables(files: Any, options: Options) -> Resolved:
     kept = load_tables(place)
     if kept is not None:
         with open_hdf5(names[0]) as handle:
-            return Resolved(kept.splits, kept.inside, describe_handle(handle, names[0], _samples(options, handle))[0])
+            schema, _ = describe_handle(handle, names[0], _samples(options, handle))
+            return Resolved(kept.splits, kept.inside, schema, kept.left_out)
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
         resolved = _looked_up(names, options)
     for each in noted:
         warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
     warned = tuple(str(each.message) for each in noted if issubclass(each.category, H5Warning))
-    save_tables(place, Saved(resolved.splits, resolved.inside, warned))
+    save_tables(place, Saved(resolved.splits, resolved.inside, warned, resolved.left_out))
     return resolved
 
 
 def _looked_up(files: list[str] | h5py.Group, options: Options) -> Resolved:
     """What a look at each of the files says."""
     tables: list[Table] = []
+    bad: list[tuple[str, str]] = []
     first: Schema | None = None
-    for schema, table in _file_tables(files, options):
+    for schema, table in _file_tables(files, options, bad):
         first = first or schema
         tables.append(table)
+    left_out = LeftOut(tuple(bad), 1 if isinstance(files, h5py.Group) else len(files))
     if first is None:
-        raise LayoutError("no file is left to read", hint="each was empty, or left out by on_bad_files")
+        why = f": {left_out}" if left_out else ""
+        raise LayoutError(f"no file is left to read{why}", hint="each was empty, or left out by on_bad_files")
+    left_out.warn()
     with_splits = [table for table in tables if table.splits]
     if not with_splits:
-        return Resolved({"train": _merged(tables, options)}, inside=False, schema=first)
+        return Resolved({"train": _merged(tables, options)}, inside=False, schema=first, left_out=left_out)
     if len(with_splits) < len(tables):
         without = next(table for table in tables if not table.splits)
         raise MismatchError(
@@ -160,7 +173,7 @@ def _looked_up(files: list[str] | h5py.Group, options: Options) -> Resolved:
     merged = {
         name: _merged([table.splits[name] for table in tables if name in table.splits], options) for name in names
     }
-    return Resolved(_agreed(merged), inside=True, schema=first)
+    return Resolved(_agreed(merged), inside=True, schema=first, left_out=left_out)
 
 
 def resolve_splits(data_files: Mapping[str, Any], options: Options) -> Resolved:
@@ -182,7 +195,8 @@ def resolve_splits(data_files: Mapping[str, Any], options: Options) -> Resolved:
                 hint="pass splits=False to read the file's datasets as they are, or name the file without a split",
             )
     tables = {split: resolved.splits["train"] for split, resolved in found.items()}
-    return Resolved(_agreed(tables), inside=False, schema=next(iter(found.values())).schema)
+    left_out = join_left_out(resolved.left_out for resolved in found.values())
+    return Resolved(_agreed(tables), False, next(iter(found.values())).schema, left_out)
 
 
 def _agreed(splits: Mapping[str, Table]) -> dict[str, Table]:
@@ -203,7 +217,9 @@ def _merged(tables: Sequence[Table], options: Options) -> Table:
     return join_rows(tables)
 
 
-def _file_tables(files: list[str] | h5py.Group, options: Options) -> Iterator[tuple[Schema, Table]]:
+def _file_tables(
+    files: list[str] | h5py.Group, options: Options, bad: list[tuple[str, str]]
+) -> Iterator[tuple[Schema, Table]]:
     if isinstance(files, h5py.Group):
         schema, _ = describe_handle(files, files.file.filename, options)
         yield schema, _chosen_table(files, schema, options)
@@ -221,6 +237,7 @@ def _file_tables(files: list[str] | h5py.Group, options: Options) -> Iterator[tu
         except _BAD_FILE as error:
             if options.on_bad_files == "error":
                 raise
+            bad.append((name, str(error)))
             if options.on_bad_files == "warn":
                 warnings.warn(f"left out: {error}", H5Warning, stacklevel=2)
 
@@ -265,8 +282,8 @@ def _chosen_table(handle: h5py.Group, schema: Schema, options: Options) -> Table
         named = {split: _names(handle, file, path, "splits") for split, path in options.splits.items()}
         table = with_named_splits(table, named, file=file)
     check_filters(file, table.columns.values())
-    _warn_left_out(schema, table, options)
-    _warn_rounded(table, file)
+    warn_left_out(schema, table, options)
+    warn_rounded(table, file)
     return table
 
 
@@ -353,44 +370,3 @@ def _names(handle: h5py.Group, file: str, given: Sequence[str] | str, option: st
 
 def _plain_names(dataset: h5py.Dataset) -> Any:
     return plain_value(dataset, interpret_type(dataset.id.get_type()), 1 << 24)
-
-
-def _warn_left_out(schema: Schema, table: Table, options: Options) -> None:
-    """One warning that names what is not among the rows, unless the user chose."""
-    if options.table is not None or options.columns is not None or options.features is not None:
-        return
-    used = _lists_of_names(options)
-    left = []
-    for name, other in schema.tables.items():
-        columns = [each.name for each in other.columns.values() if each.path not in used]
-        if other is not table and name != table.name and columns:
-            left.append(f"{_listed(columns)} ({other.num_rows:,} rows: table={name!r})")
-    names = [path for path in schema.metadata if path not in used]
-    if names:
-        left.append(f"{len(names)} single values ({_listed(names)}: hf_h5.describe(file).metadata)")
-    left += [f"{note.path} ({note.why}{f': {note.option}' if note.option else ''})" for note in schema.notes]
-    if left:
-        warnings.warn(
-            f"not among the rows of {schema.file}: {'; '.join(left[:10])}"
-            + (f"; and {len(left) - 10} more" if len(left) > 10 else ""),
-            H5Warning,
-            stacklevel=2,
-        )
-
-
-def _lists_of_names(options: Options) -> set[str]:
-    """The datasets that options read names from."""
-    given = [*(options.class_labels or {}).values()]
-    given += options.splits.values() if isinstance(options.splits, Mapping) else []
-    return {"/" + path.partition("@")[0].strip("/") for path in given if isinstance(path, str)}
-
-
-def _warn_rounded(table: Table, file: str) -> None:
-    """Say which columns are not held exactly."""
-    for column in table.columns.values():
-        if column.note:
-            warnings.warn(f"column {column.name!r} of {file}: {column.note}", H5Warning, stacklevel=2)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")

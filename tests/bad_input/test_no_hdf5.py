@@ -137,7 +137,29 @@ def test_on_bad_files_skips_or_warns(tmp_path: Path, door: Callable[..., Any]) -
     bad = tmp_path / "bad.h5"
     bad.write_bytes(b"nothing")
 
-    door([good, str(bad)], on_bad_files="skip")
-    with pytest.warns(H5Warning, match=r"left out.*bad\.h5"):
+    with pytest.warns(H5Warning, match=r"1 of 2 files is left out: .*bad\.h5") as said:
+        door([good, str(bad)], on_bad_files="skip")
+    assert sum("left out" in str(each.message) for each in said) == 1
+    with pytest.warns(H5Warning) as said:
         door([good, str(bad)], on_bad_files="warn")
+    each_and_all = [str(each.message) for each in said if "bad.h5" in str(each.message)]
+    assert [text.startswith("left out: ") for text in each_and_all] == [True, False]
+    assert each_and_all[1].startswith("1 of 2 files")
     assert "on_bad_files" in str(refusal(door, [str(bad)], on_bad_files="skip"))
+
+
+@pytest.mark.filterwarnings("ignore::hf_h5.errors.H5Warning")
+def test_info_says_which_files_of_how_many_are_left_out(tmp_path: Path) -> None:
+    good = [str(write_digits(tmp_path / f"good-{number}.h5")) for number in range(3)]
+    bad = [tmp_path / f"bad-{number}.h5" for number in range(7)]
+    for file in bad:
+        file.write_bytes(b"nothing")
+    files = {"train": [*good[:2], *map(str, bad)], "test": good[2:]}
+    streamed_rows = datasets.load_dataset("hf_h5", data_files=files, streaming=True, on_bad_files="skip")
+    converted = datasets.load_dataset("hf_h5", data_files=files, on_bad_files="skip")
+    view = hf_h5.H5TorchView(files, split="train", on_bad_files="skip")
+    for info in (streamed_rows["train"].info, converted["test"].info, view.info):
+        assert "7 of 10 files are left out: " in info.description
+        assert "bad-4.h5" in info.description
+        assert "; and 2 more" in info.description
+    assert "left out" not in hf_h5.H5TorchView(good[0]).info.description

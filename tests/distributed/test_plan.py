@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hf_h5.distributed import Plan, convert_shard, finalize, load_plan, make_plan, save_plan
-from hf_h5.errors import FileChangedError, MissingFileError, OptionError
+from hf_h5.errors import FileChangedError, H5Warning, MissingFileError, OptionError
 from hf_h5.sharding import cut_by_bytes
 from tests.distributed.sources import write_files
 from tests.written import write_h5
@@ -90,7 +90,8 @@ def test_files_without_rows_are_named(tmp_path: Path) -> None:
     files = write_files(tmp_path, [9, 9])
     broken = tmp_path / "broken.h5"
     broken.write_bytes(Path(files[0]).read_bytes()[:3000])
-    plan = make_plan([files[0], broken, files[1]], on_bad_files="skip")
+    with pytest.warns(H5Warning, match=r"1 of 3 files is left out: .*broken\.h5"):
+        plan = make_plan([files[0], broken, files[1]], on_bad_files="skip")
     assert plan.skipped == (str(broken),)
     assert [version.file for version in plan.files] == files
 
@@ -163,7 +164,7 @@ def test_tables_that_are_no_json_are_looked_up_again(tmp_path: Path) -> None:
 def test_plans_say_how_much_there_is(tmp_path: Path) -> None:
     plan = make_plan(write_files(tmp_path, [16]), 400)
     assert isinstance(plan, Plan)
-    assert str(plan) == f"plan {plan.id}: 1 files, {len(plan.shards)} shards, train: 16 rows"
+    assert str(plan) == f"plan {plan.id}: 1 file, {len(plan.shards)} shards, train: 16 rows"
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=40), st.integers(1, 200))
