@@ -12,7 +12,7 @@ def add_command(commands: Any) -> None:
     """Add the command to the parser."""
     parser = commands.add_parser(
         "index",
-        help="write the index with which a file is read from afar in few requests",
+        help="write the index with which a file is read from afar",
         description="Write FILE.index beside each HDF5 file. Put it beside the file on a server or in a bucket too: "
         "who opens the file's URL finds it there. `hf-h5 upload` makes it by itself.",
     )

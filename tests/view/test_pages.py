@@ -29,6 +29,14 @@ def test_the_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     run(page)
 
 
+def test_the_page_on_ranks_begins_with_what_runs_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_digits("digits.h5")
+    names: dict[str, Any] = {"hf_h5": hf_h5}
+    exec(compile(python_blocks("docs/how-to/distributed.md")[0], "distributed", "exec"), names)
+    assert [len(loader) for loader in names["ranks"]] == [15, 15]
+
+
 def test_the_page_on_windows_runs_and_its_comments_are_true(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

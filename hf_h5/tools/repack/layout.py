@@ -17,7 +17,7 @@ PURPOSES = ("training", "streaming")
 SMALL_BYTES = 64 << 10
 """Datasets up to this size are one read anyway, and stay as they are."""
 
-_TARGET_BYTES = {"training": 64 << 10, "streaming": 2 << 20}
+_TARGET_BYTES = {"training": 64 << 10, "streaming": 1 << 20}
 # An index of 100,000 chunks is looked up in 0.2 s; ten times as many would be felt at each opening.
 _MAX_CHUNKS = 100_000
 # A chunk is decoded as a whole, and one per thread is in memory.

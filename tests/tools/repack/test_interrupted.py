@@ -139,7 +139,7 @@ def test_wrong_options_are_errors_without_a_traceback(
 
 def test_chunks_are_whole_rows_of_the_bytes_that_suit() -> None:
     assert suit_chunk((60_000, 28, 28), 1, Wanted("training")) == (83, 28, 28)
-    assert suit_chunk((60_000, 28, 28), 1, Wanted("streaming")) == (2674, 28, 28)
+    assert suit_chunk((60_000, 28, 28), 1, Wanted("streaming")) == (1337, 28, 28)
     assert suit_chunk((10, 4096, 4096), 8, Wanted("training")) == (1, 512, 4096)
     assert suit_chunk((100_000_000, 100), 8, Wanted("training")) == (1000, 100)
     assert suit_chunk((5, 3), 8, Wanted("training", 100)) == (5, 3)
