@@ -65,7 +65,8 @@ def open_hdf5(file: str) -> h5py.File:
         raise DamagedFileError(
             f"the HDF5 library cannot open the file: {error}",
             file=file,
-            hint="another program has it open for writing; wait until it closes the file, or read a copy"
+            hint="another program has it open for writing; wait until it closes the file, or read a copy; if none has, "
+            "and its lock was left behind, set HDF5_USE_FILE_LOCKING=FALSE before Python starts"
             if is_locked
             else "it may be truncated, or still be written",
         ) from error
