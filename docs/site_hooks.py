@@ -27,16 +27,25 @@ def _pages(folder: Path, section: str) -> list[str]:
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Put the help of a command below its heading, and the fragments of changes below theirs."""
     if page.file.src_uri == COMMANDS_PAGE:
-        os.environ["COLUMNS"] = "100"
-        return re.sub(r"^## hf-h5 ([\w-]+)$", _with_help, markdown, flags=re.MULTILINE)
+        return _with_helps(markdown)
     if page.file.src_uri == "changes/README.md":
         fragments = sorted(Path(page.file.abs_src_path).parent.glob("*.*.md"))
         return markdown + "\n" + "\n".join(f"- {each.read_text(encoding='utf-8').strip()}" for each in fragments)
     return markdown
 
 
-def _with_help(heading: re.Match[str]) -> str:
+def _with_helps(markdown: str) -> str:
+    """Each command below its heading; those that have none come last."""
     from hf_h5.cli.main import make_parser
 
+    os.environ["COLUMNS"] = "100"
     (commands,) = (action for action in make_parser()._actions if action.dest == "command")
-    return f"{heading.group()}\n\n```text\n{commands.choices[heading.group(1)].format_help()}```"
+    for name in commands.choices:
+        if f"## hf-h5 {name}\n" not in markdown:
+            markdown += f"\n## hf-h5 {name}\n"
+    return re.sub(
+        r"^## hf-h5 ([\w-]+)$",
+        lambda heading: f"{heading.group()}\n\n```text\n{commands.choices[heading.group(1)].format_help()}```",
+        markdown,
+        flags=re.MULTILINE,
+    )

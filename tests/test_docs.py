@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import hf_h5
+from hf_h5.cli.main import make_parser
+
 REPOSITORY = Path(__file__).parents[1]
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
 KINDS = {"added", "changed", "fixed", "removed"}
@@ -26,6 +29,24 @@ def test_every_page_is_reached_from_the_index() -> None:
         new = {(page.parent / link).resolve() for page, link in links} - reached
     pages = {page for page in PAGES if page.is_relative_to(REPOSITORY / "docs") and page.parent.name != "changes"}
     assert pages - reached == set()
+
+
+def test_commands_of_the_reference_are_those_of_the_tool() -> None:
+    text = (REPOSITORY / "docs" / "reference" / "command-line.md").read_text("utf-8")
+    (commands,) = (action for action in make_parser()._actions if action.dest == "command")
+    assert set(re.findall(r"^## hf-h5 ([\w-]+)$", text, re.MULTILINE)) <= set(commands.choices)
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    text = (REPOSITORY / "docs" / "reference" / "api.md").read_text("utf-8")
+    named = {line.split(".")[-1] for line in re.findall(r"^::: ([\w.]+)$", text, re.MULTILINE)}
+    assert set(hf_h5.__all__) - named == set()
+
+
+def test_the_site_needs_nothing_from_elsewhere() -> None:
+    settings = (REPOSITORY / "mkdocs.yml").read_text("utf-8")
+    assert "font: false" in settings
+    assert re.findall(r"https?://\S+", settings) == []
 
 
 def test_change_fragments_are_named_by_subject_and_kind() -> None:
