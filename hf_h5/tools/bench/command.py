@@ -13,7 +13,7 @@ from .plot import draw_plot
 
 __all__ = ["run_bench"]
 
-_MEASUREMENTS = 11
+_MEASUREMENTS = 14
 
 
 def run_bench(

@@ -194,15 +194,12 @@ class _Race:
         )
 
     def _shuffled(self, cached: Any) -> dict[str, Speed]:
-        loader = self._sample.view.loader(BATCH_ROWS, shuffle=True)
-        lengths = [min(BATCH_ROWS, self._sample.n_rows - start) for start in range(0, self._sample.n_rows, BATCH_ROWS)]
         return {
             "class": self._by_class(self._batches_of),
             "h5py": self._by_slices(),
             "cached": self._measured("cached, shuffled", lambda: self._batches_of(cached)),
-            "direct": self._measured(
-                "direct, shuffled", lambda: (count for _, count in zip(loader, lengths, strict=True))
-            ),
+            "view": self._by_loader("cached as a view, shuffled", _view_of(cached)),
+            "direct": self._by_loader("direct, shuffled", self._sample.view),
             "limit": self._by_limit(),
         }
 
@@ -213,17 +210,26 @@ class _Race:
                 rows[chosen]
                 yield len(chosen)
 
+        viewed = _view_of(cached)
         return {
             "cached": self._measured("cached, random rows", lambda: blocks(cached)),
+            "view": self._measured("cached as a view, random rows", lambda: blocks(viewed)),
             "direct": self._measured("direct, random rows", lambda: blocks(self._sample.view)),
         }
 
     def _single(self, cached: Any) -> dict[str, Speed]:
+        viewed = _view_of(cached)
         return {
             "class": self._by_class(self._rows_of),
             "cached": self._measured("cached, single rows", lambda: self._rows_of(cached)),
+            "view": self._measured("cached as a view, single rows", lambda: self._rows_of(viewed)),
             "direct": self._measured("direct, single rows", lambda: self._rows_of(self._sample.view)),
         }
+
+    def _by_loader(self, title: str, view: Any) -> Speed:
+        loader, n_rows = view.loader(BATCH_ROWS, shuffle=True), self._sample.n_rows
+        lengths = [min(BATCH_ROWS, n_rows - start) for start in range(0, n_rows, BATCH_ROWS)]
+        return self._measured(title, lambda: (count for _, count in zip(loader, lengths, strict=True)))
 
     def _rows_of(self, rows: Any) -> Iterator[int]:
         for row in self._order:
@@ -298,6 +304,12 @@ def rows_per_s(begin: Pass, seconds: float) -> float:
         best = max(best, rows / (time.perf_counter() - start_s))
         _close(running)
     return best
+
+
+def _view_of(cached: Any) -> Any:
+    from ...view import H5TorchView
+
+    return H5TorchView.from_dataset(cached)
 
 
 def _close(running: Iterator[int]) -> None:

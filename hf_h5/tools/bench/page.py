@@ -22,7 +22,7 @@ h1 { font-size: 1.4rem } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem }
 .bar { display: grid; grid-template-columns: 11rem 1fr 7rem; gap: .6rem; align-items: center; margin: .15rem 0 }
 .bar i { display: block; height: 1.1rem; border-radius: 2px } .bar b { font-weight: 600; text-align: right }
 .class { background: #8c8c8c } .h5py { background: #b58900 } .cached { background: #268bd2 }
-.direct { background: #2aa198 } .limit { background: #d5d5d5 }
+.view { background: #6c71c4 } .direct { background: #2aa198 } .limit { background: #d5d5d5 }
 table { border-collapse: collapse } td, th { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top }
 td.n { text-align: right } .quiet { color: #666 }
 @media (prefers-color-scheme: dark) { body { background: #1b1b1b; color: #ddd } .quiet { color: #999 }

@@ -9,7 +9,14 @@ from .results import WAYS, WORKS, Bench, Speed, rate_text
 
 __all__ = ["COLOURS", "draw_plot"]
 
-COLOURS = {"class": "#8c8c8c", "h5py": "#b58900", "cached": "#268bd2", "direct": "#2aa198", "limit": "#dddddd"}
+COLOURS = {
+    "class": "#8c8c8c",
+    "h5py": "#b58900",
+    "cached": "#268bd2",
+    "view": "#6c71c4",
+    "direct": "#2aa198",
+    "limit": "#dddddd",
+}
 
 
 def draw_plot(found: Bench, file: str) -> None:

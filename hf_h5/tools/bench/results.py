@@ -25,6 +25,7 @@ WAYS = {
     "class": "hand-written class",
     "h5py": "h5py used well",
     "cached": "cached mode",
+    "view": "cached mode, as a view",
     "direct": "direct mode",
     "limit": "the limit",
 }
@@ -34,6 +35,7 @@ EXPLAINED = {
     "class": "a torch Dataset that takes one row at a time through h5py, in a DataLoader",
     "h5py": "slices along the chunks, in the file's order: it shuffles nothing",
     "cached": "a datasets.Dataset of the same rows, with_format('torch', dtype=None)",
+    "view": "H5TorchView.from_dataset of that, as the direct mode",
     "direct": "H5TorchView(...).loader(256, shuffle=True), view[rows], view[row]; nothing kept between batches",
     "limit": "chunks in memory, bare decoding by all threads; of plain bytes numpy's take",
 }
