@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cuts.patches import PatchSource
+from ..cuts.window_rows import find_runs, split_runs
+from ..cuts.windows import WindowSource
 from ..describe.schema import Table
 from ..errors import OptionError, closest_names
-from ..read.patches import PatchSource
 from ..read.plan import Rows
 from ..read.rows import RowSource
-from ..read.window_rows import find_runs, split_runs
-from ..read.windows import WindowSource
 
 __all__ = ["Cut", "check_rows_alike", "cut_rows"]
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hf_h5.cuts.window_rows import Windows, find_runs
 from hf_h5.read.plan import as_rows
-from hf_h5.read.window_rows import Windows, find_runs
 
 
 @st.composite

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hf_h5.read.patch_grid import PatchGrid, find_block
+from hf_h5.cuts.patch_grid import PatchGrid, find_block
 
 
 @st.composite

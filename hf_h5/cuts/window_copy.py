@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .gather import gather_rows
+from ..read.gather import gather_rows
 from .window_rows import Gathered
 
 __all__ = ["copy_windows", "window_mask"]

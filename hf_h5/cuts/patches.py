@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from ..describe.elements import Label, Number
 from ..describe.schema import Column, Table
 from ..errors import DataError, OptionError
-from .boxes import Box
-from .cache import CacheInfo
+from ..read.boxes import Box
+from ..read.cache import CacheInfo
+from ..read.plan import Rows, as_rows
+from ..read.rows import RowSource
 from .patch_grid import PatchGrid, Sizes, find_block
-from .plan import Rows, as_rows
-from .rows import RowSource
 from .window_rows import find_runs
 from .windows import filler
 

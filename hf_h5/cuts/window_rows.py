@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .plan import Rows
+from ..read.plan import Rows
 
 __all__ = ["Gathered", "Windows", "find_runs", "split_runs"]
 

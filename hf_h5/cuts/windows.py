@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from ..describe.elements import Binary, FeatureSpec, Label, Number, Text
 from ..describe.schema import Column, Part, Table
 from ..errors import DataError, OptionError
-from .cache import CacheInfo
-from .memory import BatchArrays, Memory
-from .plan import Rows, as_rows
-from .rows import RowSource
+from ..read.cache import CacheInfo
+from ..read.memory import BatchArrays, Memory
+from ..read.plan import Rows, as_rows
+from ..read.rows import RowSource
 from .window_copy import copy_windows, window_mask
 from .window_rows import Gathered, Windows
 
