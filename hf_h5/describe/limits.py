@@ -37,7 +37,8 @@ class Limits:
     expansion
         Decoded bytes of a dataset of more than 1 GiB for each stored byte.
     metadata_bytes
-        Size of a scalar or attribute that is kept as metadata.
+        Size of a scalar or attribute that is kept as metadata; what it refers to, strings and lists of variable length,
+        may take 256 times as much.
     turned_bytes
         Decoded bytes of a sparse matrix by columns, which is turned round in memory to have its rows.
     seconds
