@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from ..cache_key import NEUTRAL
+from ..describe.wording import count_text
 from ..errors import OptionError
 
 __all__ = ["FORMATS", "FileVersion", "Plan", "PlannedShard", "parse_plan"]
@@ -131,8 +132,8 @@ class Plan:
         )
 
     def __str__(self) -> str:
-        rows = ", ".join(f"{split}: {count:,} rows" for split, count in self.num_rows.items())
-        return f"plan {self.id}: {len(self.files):,} files, {len(self.shards):,} shards, {rows}"
+        rows = ", ".join(f"{split}: {count_text(count, 'row')}" for split, count in self.num_rows.items())
+        return f"plan {self.id}: {count_text(len(self.files), 'file')}, {count_text(len(self.shards), 'shard')}, {rows}"
 
 
 def parse_plan(text: str, *, source: str, version: str) -> Plan:

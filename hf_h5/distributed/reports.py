@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..describe.wording import count_text
+
 __all__ = ["Finished", "ShardReport"]
 
 
@@ -67,9 +69,9 @@ class Finished:
     retries: int = 0
 
     def __str__(self) -> str:
-        rows = ", ".join(f"{split}: {count:,} rows" for split, count in self.rows.items())
-        facts = [f"{len(self.shards):,} shards", rows]
-        facts += [f"{self.retries:,} retries"] if self.retries else []
-        facts += [f"{self.rows_left_out:,} rows left out"] if self.rows_left_out else []
-        facts += [f"{len(self.skipped):,} files skipped"] if self.skipped else []
+        facts = [count_text(len(self.shards), "shard")]
+        facts += [f"{split}: {count_text(count, 'row')}" for split, count in self.rows.items()]
+        facts += [f"begun anew {count_text(self.retries, 'time')}"] if self.retries else []
+        facts += [f"{count_text(self.rows_left_out, 'row')} left out"] if self.rows_left_out else []
+        facts += [f"{count_text(len(self.skipped), 'file')} skipped"] if self.skipped else []
         return f"{self.place}: {', '.join(facts)}"

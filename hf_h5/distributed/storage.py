@@ -54,20 +54,18 @@ class Folder(ABC):
     def names(self) -> list[str]:
         """The files in the folder and in those just below, sorted."""
 
-    @abstractmethod
-    def settle(self, stream: BinaryIO) -> None:
-        """See to it that what was written outlives a power cut, as far as that is this program's business."""
-
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:
-        """A stream whose content gets the name once all is written, or is removed."""
+        """A stream whose content gets the name once all is written, or is removed.
+
+        It is not waited for the disk: what a power cut takes of a shard, its checksum tells when it is looked at again.
+        """
         part = part_name(name, f"{os.getpid()}-{next(_COUNTER)}")
         self.make(name)
         _BEING_WRITTEN.add(part)
         try:
             with self.open(part, "wb") as stream:
                 yield stream
-                self.settle(stream)
             self.rename(part, name)
         except BaseException:
             self.remove(part)
@@ -122,10 +120,6 @@ class _LocalFolder(Folder):
         below = [*self._root.glob("*"), *self._root.glob("*/*")]
         return sorted(each.relative_to(self._root).as_posix() for each in below if each.is_file())
 
-    def settle(self, stream: BinaryIO) -> None:
-        stream.flush()
-        os.fsync(stream.fileno())
-
 
 class _RemoteFolder(Folder):
     def __init__(self, url: str) -> None:
@@ -150,9 +144,6 @@ class _RemoteFolder(Folder):
     def remove(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             self._fs.rm_file(f"{self._root}/{name}")
-
-    def settle(self, stream: BinaryIO) -> None:
-        """A store behind a URL does so by itself when a file is closed."""
 
     def names(self) -> list[str]:
         self._fs.invalidate_cache()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ..describe.wording import bytes_text
+from ..describe.wording import bytes_text, count_text
 from ..distributed.finish import finalize, find_shards
 from ..distributed.local import convert_here
 from ..distributed.manifest import MANIFEST, load_plan, open_output, save_plan
@@ -222,7 +222,11 @@ def _tell_result(finished: Finished, plan: Plan, console: Console, say: Callable
     rows = ", ".join(f"{split}: {count:,} rows" for split, count in finished.rows.items())
     notes = [f"{finished.retries:,} retries"] if finished.retries else []
     notes += [f"{finished.rows_left_out:,} rows left out"] if finished.rows_left_out else []
-    notes += [f"{len(finished.skipped):,} files skipped: {_listed(finished.skipped)}"] if finished.skipped else []
+    notes += (
+        [f"{count_text(len(finished.skipped), 'file')} skipped: {_listed(finished.skipped)}"]
+        if finished.skipped
+        else []
+    )
     place = finished.place
     text = "; ".join([f"{place}: {rows}", *notes, f"load it with datasets.{loading}({place!r})"])
     if say is not None:

@@ -133,7 +133,7 @@ def test_the_command_line_converts_on_a_cluster(
     assert main(command) == 0
     printed = capsys.readouterr()
     assert "train: 70 rows" in printed.out
-    assert f"1 files skipped: {broken}" in printed.out
+    assert f"1 file skipped: {broken}" in printed.out
     assert "data-00000-of-" in printed.err
     assert main(command) == 0
     assert "shards were there already" in capsys.readouterr().err
