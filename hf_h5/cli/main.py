@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from ..tools.console import Console
-from . import bench, completion, convert, demo, describe, index, plan, repack, upload, verify
+from . import bench, completion, convert, demo, describe, doctor, index, plan, repack, upload, verify
 from .messages import EXPECTED, WarningPrinter, print_error
 from .style import CommandParser, MainHelp
 
 __all__ = ["main"]
 
-_COMMANDS = (describe, convert, plan, verify, bench, repack, index, upload, demo, completion)
+_COMMANDS = (describe, convert, plan, verify, doctor, bench, repack, index, upload, demo, completion)
 """In the order of the help; a command is a module with ``add_command``, whose ``run`` finds ``arguments.console``, and
 ``arguments.argv`` as it was typed."""
 
