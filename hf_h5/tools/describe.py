@@ -10,7 +10,7 @@ from .. import describe
 from ..describe.opening import expand_files
 from ..describe.schema import Schema
 from ..errors import H5Error, OptionError
-from .console import Console
+from .console import Console, paint
 
 __all__ = ["run_describe", "run_report"]
 
@@ -43,7 +43,7 @@ def run_describe(
         try:
             for file in expand_files(pattern):
                 schema = describe(file, **options)
-                console.result(separator + _text(schema, options), schema.to_dict())
+                console.result(separator + _painted(_text(schema, options)), schema.to_dict())
                 separator = "\n"
         except BrokenPipeError:
             raise
@@ -73,6 +73,18 @@ def run_report(files: Sequence[str], page: str, console: Console, options: Mappi
     schema = write_report(found[0], page, options)
     console.result(f"{page}: open it in a browser", {"file": schema.file, "page": page}, brief=page)
     return 0
+
+
+def _painted(text: str) -> str:
+    """The text with the names of the file and its tables in bold, and headings of columns dim, on a terminal."""
+    lines = text.splitlines()
+    lines[0] = paint(lines[0], "bold")
+    for number, line in enumerate(lines):
+        if line.startswith(("* /", "  /")):
+            lines[number] = paint(line, "bold")
+        elif line.startswith("    column "):
+            lines[number] = paint(line, "dim")
+    return "\n".join(lines)
 
 
 def _text(schema: Schema, options: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hf_h5.tools.console import Console, paint
+from hf_h5.tools.console import Console, Narrator, paint
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -106,3 +106,12 @@ def test_the_bars_of_libraries_are_off_where_ours_are_and_left_as_they_were() ->
         [sys.executable, "-c", BARS], capture_output=True, text=True, timeout=60, env=environment, cwd=REPOSITORY
     )
     assert (done.stdout.split(), done.stderr) == (["True", "False"], "")
+
+
+def test_a_quiet_story_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    narrator = Narrator(quiet=True)
+    with narrator.step("Write a file"):
+        narrator.code("write()")
+        narrator.quote("written")
+        narrator.done("there it is")
+    assert capsys.readouterr() == ("", "")

@@ -72,3 +72,14 @@ def test_a_pattern_describes_each_file(file: Path, capsys: pytest.CaptureFixture
         str(file.parent / "x.h5"),
         str(file.parent / "y.h5"),
     ]
+
+
+def test_on_a_terminal_names_of_tables_stand_out_and_nothing_else_changes(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = described(file, capsys)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    coloured = described(file, capsys)
+    assert "\x1b[1m* /" in coloured
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
