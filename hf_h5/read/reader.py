@@ -149,8 +149,12 @@ class TableReader:
         places = list(self._places(wanted))
         batch = {name: Assembly(self._table.columns[name], len(wanted), (out or {}).get(name)) for name in names}
         for part, local, places_out in places:
-            fetch = PartFetch(self._routes_of_this_process(), part, self._kept)
-            for column_names in _by_dataset(part, list(names)).values():
+            routes = self._routes_of_this_process()
+            fetch = PartFetch(routes, part, self._kept)
+            datasets = _by_dataset(part, list(names)).values()
+            if len(datasets) > 1:
+                routes.prefetch(part, [part.columns[each[0]] for each in datasets], local)
+            for column_names in datasets:
                 self._read_part(part, local, places_out, column_names, batch, wanted, fetch)
         return {name: assembly.result() for name, assembly in batch.items()}
 

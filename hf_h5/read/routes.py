@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..describe.schema import Column
+from ..describe.schema import Column, Part
 from ..describe.urls import is_url
 from ..errors import DamagedFileError, FileChangedError, FilterError, H5Error, H5Warning, OptionError
 from .boxes import Box, read_along, read_boxes, turn_box
@@ -85,6 +85,7 @@ class Routes:
         self._threads = threads
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, str], Found] = OrderedDict()
+        self._made: dict[tuple[str, str], Found] = {}
         self._heaps: dict[str, Heap] = {}
         self._tables = ChunkCache(TABLES_BYTES)
         self._sources: dict[str, Source] = {}
@@ -162,7 +163,42 @@ class Routes:
             )
         return found
 
+    def prefetch(self, part: Part, columns: Sequence[Column], rows: Rows) -> None:
+        """Begin to fetch rows of several columns of a part behind a URL, with those that they are compared by.
+
+        One after the other, each would take a round trip or two.
+        """
+        remote = [
+            (part.file_of(column), part.path_of(column), column)
+            for column in columns
+            if column.take == "rows" and not column.axis and is_url(part.file_of(column))
+        ]
+        for file, path, column in remote:
+            if (file, path) not in self._known:
+                stored = _stored(self._make_once(file, path, column))
+                if stored is not None:
+                    stored.prefetch(range(stored.count_rows(_CHECK_ROWS, _CHECK_BYTES)))
+        for place in remote:
+            # Compares, after which it is known what is there already.
+            stored = _stored(self.find(*place))
+            if stored is not None:
+                stored.prefetch(rows)
+
     def _choose(self, file: str, path: str, column: Column) -> Found:
+        made = self._make_once(file, path, column)
+        self._made.pop((file, path), None)
+        return made if isinstance(made, str) else self._compared(made, file, path, column)
+
+    def _make_once(self, file: str, path: str, column: Column) -> Found:
+        """The dataset before it was compared."""
+        made = self._made.get((file, path))
+        if made is None:
+            made = self._make(file, path, column)
+            if is_url(file):
+                self._made[file, path] = made
+        return made
+
+    def _make(self, file: str, path: str, column: Column) -> Found:
         if self._route == "h5py":
             return "route='h5py' was asked for"
         reason = column.converted or (column.variable if column.fields else None)
@@ -189,9 +225,9 @@ class Routes:
         source = self._sources.setdefault(file, open_source(file, fingerprint))
         direct = DirectDataset(index, source, file=file, path=path, cache=self._cache, threads=self._threads)
         if items is None:
-            return self._compared(direct, file, path, column)
+            return direct
         heap = self._heaps.setdefault(file, Heap(source, base, self._cache, self._tables))
-        return self._compared(VariableDataset(direct, heap, items), file, path, column)
+        return VariableDataset(direct, heap, items)
 
     def _check_unchanged(self, file: str, fingerprint: Fingerprint) -> None:
         if is_url(file):
@@ -247,6 +283,13 @@ class Routes:
         fingerprint = self._fingerprints.get(file)
         if fingerprint is not None:
             self._check_unchanged(file, fingerprint)
+
+
+def _stored(found: Found) -> DirectDataset | None:
+    """The dataset whose chunks are read for rows, if they are read directly."""
+    if isinstance(found, VariableDataset):
+        return found.references
+    return found if isinstance(found, DirectDataset) else None
 
 
 def _are_equal(mine: NDArray[Any] | Packed, theirs: NDArray[Any]) -> bool:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..describe.elements import Number
 from ..describe.schema import Part, Table
+from ..describe.urls import is_url
 from .cache import ChunkCache
 from .direct import DirectDataset
 from .gather import gather_rows
@@ -235,6 +236,8 @@ class SingleRows:
             return None
         if column.memory.base.newbyteorder("=") != wanted.dtype:
             return None
+        if is_url(part.file_of(column)):
+            return None  # nothing of it is mapped, and to find that out would take a round trip
         found = self._routes.find(part.file_of(column), part.path_of(column), column)
         return found if isinstance(found, DirectDataset) else None
 

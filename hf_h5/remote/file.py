@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -25,6 +26,7 @@ _LARGE_BYTES = 64 << 10
 _FIRST_AHEAD_BYTES, _MOST_AHEAD_BYTES = 64 << 10, 1 << 20
 _MOST_PAGES = (64 << 20) // PAGE_BYTES
 _MOST_COMING_BYTES = 96 << 20
+_FORGOTTEN_S = 60.0
 # What is read along to have fewer requests for metadata.
 _GAP_BYTES = 16 << 10
 _MOST_BLOCKS = 100_000
@@ -83,7 +85,7 @@ class RemoteFile:
         self._process = os.getpid()
         self._lock, self._pages_lock = threading.Lock(), threading.Lock()
         self._ahead_bytes = _FIRST_AHEAD_BYTES
-        self._coming: OrderedDict[tuple[int, int], Future[memoryview]] = OrderedDict()
+        self._coming: OrderedDict[tuple[int, int], tuple[Future[memoryview], float]] = OrderedDict()
         self._coming_bytes = 0
         self._cache = FileCache(f"{self.name}\0{self.facts.size}\0{self.facts.tag}")
 
@@ -118,25 +120,33 @@ class RemoteFile:
         return [each.result() if isinstance(each, Future) else each for each in found]
 
     def prefetch(self, offsets: Sequence[int], sizes: Sequence[int]) -> None:
-        """Begin to fetch ranges that `read_ranges` will be asked for; of too many the first ones are dropped."""
+        """Begin to fetch ranges that `read_ranges` will be asked for, as far as there is room for them."""
         self._of_this_process()
         self._expect_inside(offsets, sizes)
         for offset, size in zip(offsets, sizes, strict=True):
             with self._lock:
                 if (offset, size) in self._coming:
                     continue
-                while self._coming and self._coming_bytes + size > _MOST_COMING_BYTES:
-                    # Nobody came for it, or not yet: then it is fetched when it is asked for.
-                    (_, dropped), future = self._coming.popitem(last=False)
-                    future.cancel()
-                    self._coming_bytes -= dropped
-                self._coming[offset, size] = submit(self._fetch_whole, offset, size)
+                self._drop_forgotten()
+                if self._coming_bytes + size > _MOST_COMING_BYTES:
+                    return  # it is fetched when it is asked for
+                self._coming[offset, size] = submit(self._fetch_whole, offset, size), time.monotonic()
                 self._coming_bytes += size
+
+    def _drop_forgotten(self) -> None:
+        """Let go of what nobody came for in a while, as at the end of an epoch that was broken off."""
+        while self._coming:
+            (offset, size), (future, begun_s) = next(iter(self._coming.items()))
+            if time.monotonic() - begun_s < _FORGOTTEN_S:
+                return
+            future.cancel()
+            del self._coming[offset, size]
+            self._coming_bytes -= size
 
     def forget_prefetched(self) -> None:
         """Let go of what was fetched ahead and is not wanted any more."""
         with self._lock:
-            for future in self._coming.values():
+            for future, _ in self._coming.values():
                 future.cancel()
             self._coming.clear()
             self._coming_bytes = 0
@@ -223,10 +233,10 @@ class RemoteFile:
         if not self._coming:
             return None
         with self._lock:
-            future = self._coming.pop((offset, size), None)
-            if future is not None:
+            found = self._coming.pop((offset, size), None)
+            if found is not None:
                 self._coming_bytes -= size
-        return future
+        return None if found is None else found[0]
 
     def _fetch_whole(self, offset: int, size: int) -> memoryview:
         out = memoryview(bytearray(size))

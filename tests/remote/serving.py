@@ -37,8 +37,18 @@ class Server(ThreadingHTTPServer):
         self.authorizations: list[str | None] = []
         self.faults: deque[Fault] = deque()
         self.sends_ranges = True
+        self.delay_s = 0.0
+        self.times: list[tuple[float, float]] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.lock = threading.Lock()
+
+    def round_trips(self) -> int:
+        """The longest chain of answers, each to a request that came after the answer before."""
+        chain, free_s = 0, 0.0
+        for start_s, stop_s in sorted(self.times, key=lambda each: each[1]):
+            if start_s >= free_s:
+                chain, free_s = chain + 1, stop_s
+        return chain
 
     def n_bytes(self, name: str) -> int:
         return sum(stop - start for _, each, start, stop in self.asked if each == name)
@@ -59,7 +69,8 @@ class _Handler(BaseHTTPRequestHandler):
         start, stop = (int(found[1]), min(int(found[2]) + 1, len(content))) if found else (0, len(content))
         with self.server.lock:
             fault = self.server.faults.popleft() if found and self.server.faults else Fault()
-        time.sleep(fault.wait_s)
+        start_s = time.perf_counter()
+        time.sleep(fault.wait_s + self.server.delay_s)
         if fault.status != 206:
             self._answer(fault.status, fault.headers, b"")
             return
@@ -68,6 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"ETag": f'"{tag}"', "Accept-Ranges": "bytes"}
         if found:
             headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(content)}"
+        self.server.times.append((start_s, time.perf_counter()))
         self._answer(206 if found else 200, headers, content[start:stop], fault.cut_to)
 
     def _answer(self, status: int, headers: dict[str, str], body: bytes, cut_to: int | None = None) -> None:

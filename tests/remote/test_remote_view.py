@@ -88,6 +88,23 @@ def test_without_an_index_the_trees_of_chunks_are_followed_level_by_level(
     assert before < 200
 
 
+def test_many_columns_are_asked_for_together(server: Server, tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "many.h5", "w") as handle:
+        for number in range(30):
+            handle.create_dataset(f"c{number}", data=np.arange(5000) + number, chunks=(500,), compression="gzip")
+    server.files["many.h5"] = (tmp_path / "many.h5").read_bytes()
+    view = hf_h5.H5TorchView(f"{server.url}/many.h5")
+    server.times.clear()
+    server.delay_s = 0.1
+    assert int(view[[4999, 3]]["c7"][0]) == 5006
+    assert server.round_trips() <= 8
+    server.times.clear()
+    assert int(view[[3000, 2000]]["c7"][0]) == 3007
+    assert server.round_trips() <= 3
+
+
 @pytest.mark.parametrize("damage", ["other version", "other size", "torn", "nonsense"])
 def test_an_index_that_does_not_belong_is_left_out_with_a_warning(
     server: Server, file: Path, values: dict[str, Any], tmp_path: Path, damage: str
