@@ -127,10 +127,10 @@ class ViewState:
         if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
             raise TypeError(_WRONG_KEY.format(key))
         numbers = numbers.astype(np.int64)
-        wrong = (numbers < -len(self)) | (numbers >= len(self))
-        if wrong.any():
-            raise self._out_of_range(int(numbers[wrong][0]))
-        found = np.where(numbers < 0, numbers + len(self), numbers)
+        count, low = len(self), np.minimum.reduce(numbers)
+        if low < -count or np.maximum.reduce(numbers) >= count:
+            raise self._out_of_range(int(numbers[(numbers < -count) | (numbers >= count)][0]))
+        found: NDArray[np.int64] = numbers if low >= 0 else np.where(numbers < 0, numbers + count, numbers)
         return found if self._keeps_lists and not is_run else as_rows(found, len(self))
 
     def _source_rows(self, keys: Rows) -> Rows:
