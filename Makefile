@@ -8,6 +8,7 @@
 #   make distributed  conversions on Ray and Dask, in .venv-distributed, which takes the rest from .venv
 #   make docs     the manual as a site, build/site, with warnings as errors
 #   make bench    reading side by side with h5py, a hand-written class and others; ARGS="-k gzip" runs a part
+#   make picture  the README's picture of ratios, out of docs/explanation/figures.json
 #   make fuzz     2,000 broken files, each read in a process of its own; ARGS="--count 100 --seed 5"
 # And: make lint, make types, make format, make clean; PYTHON=python3.12 chooses the interpreter of .venv.
 
@@ -27,7 +28,7 @@ COMPAT_TESTS := tests/compat/smoke.py tests/test_registry_extensions.py tests/te
 # The versions of pandas and anndata of each year; .venv has the newest. Wheels of 2022 are for Python 3.11 only.
 WRITERS := 2022 2023 2024 2025 2026
 
-.PHONY: demo test check compat distributed frameworks writers lint types format clean bench fuzz docs
+.PHONY: demo test check compat distributed frameworks writers lint types format clean bench picture fuzz docs
 .NOTPARALLEL:
 
 demo: $(INSTALLED)
@@ -62,6 +63,9 @@ bench: $(INSTALLED)
 	$(PIP) -r tests/benchmarks/requirements.txt
 	$(PIP) --no-deps -r tests/benchmarks/requirements-alone.txt
 	$(BIN)/python -m pytest -c tests/benchmarks/pytest.ini tests/benchmarks $(ARGS)
+
+picture: $(INSTALLED)
+	$(BIN)/python -m tests.benchmarks.ratios_picture
 
 # NO_MKDOCS_2_WARNING: the theme tells of its successor, which is no warning about these pages.
 docs: $(INSTALLED)

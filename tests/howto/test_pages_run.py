@@ -62,17 +62,6 @@ def test_the_readme_runs_and_its_comments_are_true() -> None:
     view.close()
 
 
-def test_the_readme_shows_what_describe_says() -> None:
-    """Compressed sizes depend on the version of zlib; everything else is to the letter."""
-    (shown,) = re.findall(
-        r"^```text\n(.*?)^```$", (REPOSITORY / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
-    )
-    found = str(hf_h5.describe("digits.h5"))
-    sizes = re.compile(r" +(>=)?[\d.]+ (B|kB)| +[\d.]+x")
-    lines = [sizes.sub("", line) for line in shown.splitlines()]
-    assert lines == [sizes.sub("", line) for line in found.splitlines()[: len(lines)]]
-
-
 def test_the_tutorial_runs_and_its_losses_are_the_same() -> None:
     names = run("docs/tutorial/first-steps.md")
     assert names["cached"] == names["direct"]
