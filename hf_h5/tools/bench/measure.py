@@ -110,6 +110,14 @@ class _Sample:
     apart: bool = False
 
     @property
+    def row_bytes(self) -> int:
+        """Decoded bytes of a row; 0 where lengths differ."""
+        columns = [self.table.columns[name] for name in self.names]
+        if any(column.dtype.kind == "O" or column.is_ragged for column in columns):
+            return 0
+        return sum(column.row_bytes for column in columns)
+
+    @property
     def names(self) -> list[str]:
         """The columns that are read."""
         found: list[str] = self.view.column_names
@@ -184,7 +192,7 @@ class _Race:
             split=sample.split,
             n_rows=sample.table.num_rows,
             n_measured=sample.n_rows,
-            row_bytes=sum(sample.table.columns[name].row_bytes for name in sample.names),
+            row_bytes=sample.row_bytes or size // sample.n_rows,
             columns=tuple(sample.names),
             left_out=sample.left_out,
             speeds=speeds,

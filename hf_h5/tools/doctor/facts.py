@@ -116,8 +116,9 @@ class TableFacts:
 
     @property
     def row_bytes(self) -> int:
-        """Decoded bytes of a row."""
-        return max(1, sum(column.row_bytes for column in self.columns))
+        """Decoded bytes of a row; where lengths differ, those of a sample."""
+        known = sum(column.row_bytes for column in self.columns)
+        return max(1, known if all(column.fixed for column in self.columns) else max(known, self.arrow_row_bytes))
 
 
 @dataclass(frozen=True, slots=True)
