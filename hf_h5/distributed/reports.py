@@ -21,8 +21,8 @@ class ShardReport:
         How many it holds, and how many could not be read (with ``on_bad_rows="skip"``).
     n_bytes, arrow_bytes
         Size of the file, and of its rows in memory.
-    crc32
-        Checksum of the rows as they are written.
+    checksum
+        XXH3 of the rows as they are written.
     was_there
         Whether the file was there and whole, so that nothing was written.
     seconds
@@ -35,7 +35,7 @@ class ShardReport:
     rows_left_out: int
     n_bytes: int
     arrow_bytes: int
-    crc32: str
+    checksum: str
     was_there: bool
     seconds: float
 

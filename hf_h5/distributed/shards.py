@@ -128,7 +128,7 @@ def _report(
         rows_left_out=mark["rows_left_out"],
         n_bytes=n_bytes,
         arrow_bytes=mark["arrow_bytes"],
-        crc32=mark["crc32"],
+        checksum=mark["xxh3"],
         was_there=was_there,
         seconds=seconds,
     )

@@ -92,7 +92,7 @@ def test_what_was_written_is_reported_again_and_not_written_again(tmp_path: Path
     written_ns = (tmp_path / "out" / first.name).stat().st_mtime_ns
     again = convert_shard(plan, 1, tmp_path / "out")
     assert again.was_there
-    assert (again.rows, again.n_bytes, again.crc32) == (first.rows, first.n_bytes, first.crc32)
+    assert (again.rows, again.n_bytes, again.checksum) == (first.rows, first.n_bytes, first.checksum)
     assert (tmp_path / "out" / first.name).stat().st_mtime_ns == written_ns
 
 
