@@ -104,7 +104,7 @@ def bench_doctor_real(name, add_line):
 def compare(file: Path, name: str, kind: str, add_line: Callable[..., None]) -> None:
     found = diagnose(file)
     assert found.table is not None
-    measured = bench(file, split=found.table.split, max_bytes="64MB", seconds=0.5)
+    measured = bench(file, split=found.table.split, max_bytes="64MB", seconds=0.5, cache_bytes=0)
     for work in ("shuffled", "random"):
         for mode in ("direct", "cached", "cached view"):
             speed = measured.speeds[work].get(mode.replace("cached view", "view"))

@@ -126,7 +126,7 @@ def test_the_table_has_a_line_for_each_way_and_says_what_is_not_known() -> None:
     text = str(RESULT)
     assert "hand-written class" in text
     assert "123,000" in text
-    assert "no the limit: it is not known" in text
+    assert "no limit of the file: it is not known" in text
     assert "left out: z, w: no tensor" in text
     assert "10.0 s and 200.0 kB of disk" in text
     assert json.loads(json.dumps(RESULT.to_dict()))["speeds"]["random"]["direct"] == {"rows_per_s": 2e6, "why": None}

@@ -15,7 +15,7 @@ from ...describe.options import make_options
 from ...describe.schema import Table
 from ...errors import FormatError, LayoutError, MissingPackageError, OptionError, closest_names
 from ...isolate.choose import AnyReader, make_reader, resolve, scans_apart
-from ...opening import count_bytes
+from ...opening import DEFAULT_CACHE, count_bytes
 from ...read.pool import default_threads
 from ...read.reader import TableReader
 from .limits import limit_of
@@ -37,6 +37,7 @@ def bench(
     split: str | None = None,
     max_bytes: int | str = "256MB",
     seconds: float = 1.0,
+    cache_bytes: int | None = None,
     progress: Callable[[str], None] | None = None,
     **options: Any,
 ) -> Bench:
@@ -52,6 +53,9 @@ def bench(
         How much of it is read, and converted for the cached mode, into a temporary folder: rows from the first on.
     seconds
         Time for each measurement.
+    cache_bytes
+        Of decoded chunks that the direct mode keeps; None for what it keeps by default, in proportion to the part of
+        the rows that is read, so that a sample is no better off than the whole.
     progress
         Called with what is measured next.
     **options
@@ -72,7 +76,9 @@ def bench(
         make_reader(table[1], chosen, cache_bytes=0) as reader,
         tempfile.TemporaryDirectory(prefix="hf-h5-bench-") as at,
     ):
-        sample = _open_sample(files, table[0], table[1], count_bytes(max_bytes, "max_bytes"), options)
+        most = count_bytes(max_bytes, "max_bytes")
+        kept = _kept_bytes(table[1], most) if cache_bytes is None else cache_bytes
+        sample = _open_sample(files, table[0], table[1], most, {**options, "cache_bytes": kept})
         sample.apart = scans_apart(files, chosen)
         with sample.view:
             return _Race(sample, reader, chosen.threads or default_threads(), seconds, say).run(at)
@@ -85,6 +91,11 @@ def _need_torch() -> None:
         raise MissingPackageError(
             "rows are measured as tensors, and torch is not installed", hint='pip install "hf-h5[torch]"'
         ) from error
+
+
+def _kept_bytes(table: Table, max_bytes: int) -> int:
+    part = min(1.0, max_bytes / max(1, table.logical_bytes))
+    return int(count_bytes(DEFAULT_CACHE, "cache_bytes") * part)
 
 
 def _split_of(splits: Any, name: str | None) -> tuple[str, Table]:
@@ -129,7 +140,7 @@ def _open_sample(files: Any, split: str, table: Table, max_bytes: int, options: 
     from .handwritten import why_not_plain
 
     flat = {name: value for name, value in options.items() if name != "nested"}
-    view = H5TorchView(files, split=split, cache_bytes=0, **flat).with_format("torch", dtype=None)
+    view = H5TorchView(files, split=split, **flat).with_format("torch", dtype=None)
     left_out = {name: why for name in view.column_names if (why := _why_no_tensor(view, name))}
     names = [name for name in view.column_names if name not in left_out]
     if not names:

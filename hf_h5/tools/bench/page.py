@@ -19,7 +19,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #222;
   background: #fff }
 h1 { font-size: 1.4rem } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem }
-.bar { display: grid; grid-template-columns: 11rem 1fr 7rem; gap: .6rem; align-items: center; margin: .15rem 0 }
+.bar { display: grid; grid-template-columns: 13rem 1fr 7rem; gap: .6rem; align-items: center; margin: .15rem 0 }
 .bar i { display: block; height: 1.1rem; border-radius: 2px } .bar b { font-weight: 600; text-align: right }
 .class { background: #8c8c8c } .h5py { background: #b58900 } .cached { background: #268bd2 }
 .view { background: #6c71c4 } .direct { background: #2aa198 } .limit { background: #d5d5d5 }

@@ -27,7 +27,7 @@ WAYS = {
     "cached": "cached mode",
     "view": "cached mode, as a view",
     "direct": "direct mode",
-    "limit": "the limit",
+    "limit": "limit of the file",
 }
 """Ways to read and their names, in order."""
 
@@ -36,7 +36,7 @@ EXPLAINED = {
     "h5py": "slices along the chunks, in the file's order: it shuffles nothing",
     "cached": "a datasets.Dataset of the same rows, with_format('torch', dtype=None)",
     "view": "H5TorchView.from_dataset of that, as the direct mode",
-    "direct": "H5TorchView(...).loader(256, shuffle=True), view[rows], view[row]; nothing kept between batches",
+    "direct": "H5TorchView(...).loader(256, shuffle=True), view[rows], view[row]",
     "limit": "chunks in memory, bare decoding by all threads; of plain bytes numpy's take",
 }
 
