@@ -22,13 +22,13 @@ from ...describe.opening import open_hdf5
 from ...describe.scan import scan_tree
 from ...describe.urls import is_url
 from ...describe.wording import bytes_text, count_text
-from ...errors import ColumnError, DataError, H5Warning, OptionError, closest_names, shown
+from ...errors import ColumnError, DamagedFileError, DataError, H5Warning, OptionError, closest_names, shown
 from ...read.fingerprint import Fingerprint
 from ..console import Console
 from . import pieces
 from .equality import count_bytes, find_difference
 from .layout import Layout, Wanted
-from .objects import Copied, copy_objects
+from .objects import Copied, copy_objects, lies_in_this_file
 from .storage import choose_layout, make_properties, stored_layout
 
 __all__ = ["run_repack"]
@@ -49,11 +49,15 @@ class _Plan:
         """How a dataset shall be stored; None to keep it."""
         name = path.decode("utf-8", "surrogateescape").lstrip("/")
         self.asked.append(name)
-        if self.columns is not None and not any(_matches(name, each) for each in self.columns):
+        is_here = lies_in_this_file(dataset)
+        if is_here and self.columns is not None and not any(_matches(name, each) for each in self.columns):
             return None
         try:
             layout = choose_layout(dataset, self.wanted)
         except (OSError, RuntimeError) as error:
+            if not is_here:
+                # Copied as it is stored, its rows would be looked for in the current folder.
+                raise DamagedFileError(f"its rows cannot be read: {error}", path=f"/{name}") from error
             warnings.warn(f"/{name} stays as it is, since it cannot be decoded: {error}", H5Warning, stacklevel=2)
             return None
         if layout is None:

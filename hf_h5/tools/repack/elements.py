@@ -11,12 +11,22 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5o, h5r, h5s, h5t
+from h5py import h5d, h5o, h5p, h5r, h5s, h5t
 from numpy.typing import NDArray
 
 from .layout import Block
 
-__all__ = ["References", "address_of", "has_references", "is_fixed", "read_attribute", "read_block", "write_attribute"]
+__all__ = [
+    "References",
+    "address_of",
+    "has_references",
+    "is_fixed",
+    "open_object",
+    "read_attribute",
+    "read_block",
+    "write_attribute",
+    "write_block",
+]
 
 
 def is_fixed(tid: h5t.TypeID) -> bool:
@@ -37,6 +47,21 @@ def has_references(tid: h5t.TypeID) -> bool:
     if isinstance(tid, h5t.TypeArrayID | h5t.TypeVlenID):
         return has_references(tid.get_super())
     return isinstance(tid, h5t.TypeReferenceID)
+
+
+def open_object(location: Any, name: bytes) -> Any:
+    """Open a group, dataset or type; rows in external storage are looked for beside the file, as the guard did.
+
+    The library takes such names as relative to the current folder, where another file may lie.
+    """
+    opened = h5o.open(location, name)
+    if not isinstance(opened, h5d.DatasetID) or not opened.get_create_plist().get_external_count():
+        return opened
+    # Closed first: the library does not open a dataset twice in two ways.
+    del opened
+    access = h5p.create(h5p.DATASET_ACCESS)
+    access.set_efile_prefix(b"${ORIGIN}")
+    return h5d.open(location, name, access)
 
 
 def address_of(opened: Any) -> tuple[int, int]:

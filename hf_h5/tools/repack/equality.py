@@ -8,10 +8,10 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5l, h5o, h5r, h5t
+from h5py import h5a, h5d, h5g, h5l, h5r, h5t
 
 from ..console import Progress
-from .elements import address_of, is_fixed, read_attribute, read_block
+from .elements import address_of, is_fixed, open_object, read_attribute, read_block
 from .layout import cut_blocks
 from .objects import attribute_names, link_names
 
@@ -29,7 +29,7 @@ def count_bytes(paths: dict[tuple[int, int], bytes], file: h5py.File) -> int:
     """Bytes of all values of all datasets: what a comparison reads."""
     total = 0
     for path in paths.values():
-        opened = h5o.open(file.id, path)
+        opened = open_object(file.id, path)
         if isinstance(opened, h5d.DatasetID) and opened.shape is not None:
             total += math.prod(opened.shape) * opened.get_type().get_size()
     return total
@@ -45,12 +45,12 @@ class _Comparison:
         self._progress = progress
 
     def differences(self) -> Iterator[str]:
-        first, second = (h5o.open(file.id, b"/") for file in self._files)
+        first, second = (open_object(file.id, b"/") for file in self._files)
         self._met[0][address_of(first)] = self._met[1][address_of(second)] = b"/"
         yield from self._groups(first, second, b"")
         # References are compared by where they lead, which is known only now.
         for path in self._met[0].values():
-            pair = [h5o.open(file.id, path) for file in self._files]
+            pair = [open_object(file.id, path) for file in self._files]
             yield from (f"{path.decode('utf-8', 'replace')}: {what}" for what in self._attributes(*pair))
             if isinstance(pair[0], h5d.DatasetID):
                 yield from (f"{path.decode('utf-8', 'replace')}: {what}" for what in self._values(*pair))
@@ -68,7 +68,7 @@ class _Comparison:
                 if first.links.get_val(name) != second.links.get_val(name):
                     yield f"{path.decode('utf-8', 'replace')}: a link to elsewhere"
             else:
-                yield from self._objects(h5o.open(first, name), h5o.open(second, name), path)
+                yield from self._objects(open_object(first, name), open_object(second, name), path)
 
     def _objects(self, first: Any, second: Any, path: bytes) -> Iterator[str]:
         where = [met.setdefault(address_of(each), path) for met, each in zip(self._met, (first, second), strict=True)]

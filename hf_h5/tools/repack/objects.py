@@ -13,6 +13,7 @@ from .elements import (
     References,
     address_of,
     has_references,
+    open_object,
     read_attribute,
     read_block,
     write_attribute,
@@ -86,7 +87,7 @@ class _Copying:
         self._types = _Types(target)
 
     def copy_root(self) -> None:
-        source, target = h5o.open(self._source.id, b"/"), h5o.open(self._target.id, b"/")
+        source, target = open_object(self._source.id, b"/"), open_object(self._target.id, b"/")
         self.copied.paths[address_of(source)] = b"/"
         self._copy_links(source, target, b"")
         self._types.forget()
@@ -111,7 +112,7 @@ class _Copying:
     def _copy_hard(
         self, source: h5g.GroupID, target: h5g.GroupID, name: bytes, path: bytes, access: h5p.PropLCID
     ) -> None:
-        opened = h5o.open(source, name)
+        opened = open_object(source, name)
         known = self.copied.paths.setdefault(address_of(opened), path)
         if known != path:
             target.links.create_hard(name, self._target.id, known, access)
@@ -148,7 +149,7 @@ class _Copying:
         h5d.create(target, name, self._types.of(tid), dataset.get_space(), properties, access)
 
     def _copy_rows(self, path: bytes) -> None:
-        source, target = h5o.open(self._source.id, path), h5o.open(self._target.id, path)
+        source, target = open_object(self._source.id, path), open_object(self._target.id, path)
         if source.get_storage_size() == 0 or source.get_space().get_simple_extent_npoints() == 0:
             return
         shape, tid = source.shape, source.get_type()
@@ -158,7 +159,7 @@ class _Copying:
             write_block(target, block, read_block(source, block), references)
 
     def _copy_attributes(self, path: bytes) -> None:
-        source, target = h5o.open(self._source.id, path), h5o.open(self._target.id, path)
+        source, target = open_object(self._source.id, path), open_object(self._target.id, path)
         for name in attribute_names(source):
             attribute = h5a.open(source, name)
             created = h5a.create(target, name, self._types.of(attribute.get_type()), attribute.get_space())

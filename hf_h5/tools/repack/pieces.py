@@ -12,12 +12,12 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5o, h5p
+from h5py import h5d, h5p
 from numpy.typing import NDArray
 
 from ...errors import DamagedFileError
 from ..console import Progress
-from .elements import read_block, write_block
+from .elements import open_object, read_block, write_block
 from .layout import Block, cut_blocks
 
 __all__ = ["Span", "cut_pieces", "join_piece", "write_piece", "write_span"]
@@ -68,7 +68,7 @@ def write_piece(file: Path, source: h5py.File, spans: Iterable[Span], target: h5
     part = file.with_suffix(".part")
     with h5py.File(part, "w", libver=("v108", "latest")) as piece:
         for number, span in enumerate(spans):
-            like = h5o.open(target.id, span.path)
+            like = open_object(target.id, span.path)
             tid, shape = like.get_type(), (span.stop - span.start, *like.shape[1:])
             plist = like.get_create_plist()
             if plist.get_layout() == h5d.CHUNKED:
@@ -87,7 +87,7 @@ def join_piece(file: Path, spans: Iterable[Span], target: h5py.File) -> None:
     """Bring the rows of a piece into the target: chunks as they are stored, without unpacking them."""
     with h5py.File(file, "r") as piece:
         for number, span in enumerate(spans):
-            made, dataset = h5o.open(piece.id, str(number).encode()), h5o.open(target.id, span.path)
+            made, dataset = open_object(piece.id, str(number).encode()), open_object(target.id, span.path)
             if not _is_chunked(made):
                 for block in cut_blocks(made.shape, _chunk(made), made.get_type().get_size(), _BLOCK_BYTES):
                     write_block(dataset, _shifted(block, span.start), read_block(made, block))
@@ -133,7 +133,7 @@ def _read(source: h5py.File, dataset: h5d.DatasetID, path: bytes, block: Block) 
 
 def _open_cached(source: h5py.File, path: bytes) -> h5d.DatasetID:
     """Open a dataset with room for the chunks that one block of rows touches."""
-    dataset = h5o.open(source.id, path)
+    dataset = open_object(source.id, path)
     if not _is_chunked(dataset):
         return dataset
     slab = _chunk(dataset)[0] * math.prod(dataset.shape[1:]) * dataset.get_type().get_size()

@@ -156,7 +156,10 @@ def test_only_the_columns_that_are_named_are_stored_anew(tmp_path: Path) -> None
         assert (after["z/x"].chunks, after["few"].chunks, after["checked"].chunks) == ((10, 7), (10, 4), (50,))
 
 
-def test_rows_of_other_files_are_copied_in_where_that_is_allowed(tmp_path: Path) -> None:
+def test_rows_of_other_files_are_copied_in_where_that_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with h5py.File(tmp_path / "part.h5", "w") as handle:
         handle["x"] = np.arange(600.0)
     layout = h5py.VirtualLayout((600,), "f8")
@@ -167,7 +170,11 @@ def test_rows_of_other_files_are_copied_in_where_that_is_allowed(tmp_path: Path)
         handle["elsewhere"] = h5py.ExternalLink("part.h5", "/x")
     with pytest.raises(RefusedError):
         repacked(tmp_path / "all.h5", Wanted())
-    output = repacked(tmp_path / "all.h5", Wanted(), allow_external=[str(tmp_path)])
+    # The library would take this one, which nobody allowed.
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "y.raw").write_bytes(b"secrets!" * 600)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    output = repacked(tmp_path / "all.h5", Wanted(), allow_external=[str(tmp_path)], columns=["x"])
     with h5py.File(output) as after:
         assert not after["x"].is_virtual
         assert after["y"].external is None
