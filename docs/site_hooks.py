@@ -38,7 +38,7 @@ def _with_helps(markdown: str) -> str:
     """Each command below its heading; those that have none come last."""
     from hf_h5.cli.main import make_parser
 
-    os.environ["COLUMNS"] = "100"
+    os.environ["COLUMNS"] = "86"
     (commands,) = (action for action in make_parser()._actions if action.dest == "command")
     for name in commands.choices:
         if f"## hf-h5 {name}\n" not in markdown:

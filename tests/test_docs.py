@@ -34,7 +34,8 @@ def test_every_page_is_reached_from_the_index() -> None:
 def test_commands_of_the_reference_are_those_of_the_tool() -> None:
     text = (REPOSITORY / "docs" / "reference" / "command-line.md").read_text("utf-8")
     (commands,) = (action for action in make_parser()._actions if action.dest == "command")
-    assert set(re.findall(r"^## hf-h5 ([\w-]+)$", text, re.MULTILINE)) <= set(commands.choices)
+    headings = re.findall(r"^## hf-h5 ([\w-]+)$", text, re.MULTILINE)
+    assert sorted(headings) == sorted(commands.choices)
 
 
 def test_every_public_name_is_in_the_reference() -> None:
