@@ -129,8 +129,8 @@ def _find_stored(
     stored = find_converted(names, options, lambda: may_convert, scratch)
     if stored is not None:
         return stored, None
-    why = "of a sample none is made" if sample is not None else f"it would take some {bytes_text(n_bytes)}"
-    return None, f"none is in the cache, and {why} unless --convert says so"
+    why = "none is made for a sample" if sample is not None else f"one would take some {bytes_text(n_bytes)}"
+    return None, f"none is in the cache, and {why} (--convert makes one)"
 
 
 def _paired(
