@@ -182,9 +182,7 @@ def test_a_column_of_a_convention_is_compared_with_the_bytes_of_the_library(real
     assert "CSR" in columns["X/values"].note
 
 
-@pytest.mark.parametrize(
-    "name", ["code_posneg.h5", "isaaclab_demos.hdf5", "anndata_0_7_8.h5ad", "pandas_store.h5", "cloud_top_height.nc"]
-)
+@pytest.mark.parametrize("name", ["code_posneg.h5", "anndata_0_7_8.h5ad", "pandas_store.h5", "cloud_top_height.nc"])
 @pytest.mark.filterwarnings("ignore::hf_h5.errors.H5Warning")
 def test_real_files_are_the_same_everywhere(realh5: Path, name: str) -> None:
     assert hf_h5.verify(realh5 / name)
