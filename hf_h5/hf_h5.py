@@ -18,7 +18,7 @@ from typing import Any
 import datasets
 import pyarrow as pa
 
-from .assemble.arrow import record_rows, table_features, to_arrow_table
+from .assemble.arrow import empty_table, record_rows, table_features, to_arrow_table
 from .batching import CACHE_BYTES, arrow_batches
 from .cache_key import cache_key
 from .describe.opening import skip_others_by_split
@@ -150,8 +150,7 @@ class H5Builder(datasets.ArrowBasedBuilder):
         """Read a split from the cache; one without rows is a dataset of no rows, where ``datasets`` finds no data."""
         known = self.info.splits or {}
         if str(split) in known and known[str(split)].num_examples == 0:
-            empty = self.info.features.arrow_schema.empty_table()
-            return datasets.Dataset(empty, info=self.info, split=split)
+            return datasets.Dataset(empty_table(self.info.features), info=self.info, split=split)
         return super()._as_dataset(split, in_memory)
 
     def _generate_more_gen_kwargs(self, ranges: list[tuple[int, int]], reader: AnyReader) -> Iterator[dict[str, Any]]:

@@ -172,6 +172,20 @@ def test_a_split_without_rows_loads(tmp_path: Path) -> None:
     assert loaded.features == datasets.Features({"x": datasets.Sequence(datasets.Value("float32"), 3)})
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_no_rows_of_any_kind_are_a_dataset(tmp_path: Path, nested: bool) -> None:
+    words = np.array([], h5py.string_dtype())
+    columns = {"g/images": np.zeros((0, 4, 5), "u1"), "g/h/x": np.zeros((0, 3)), "words": words}
+    file = write_h5(tmp_path / "a.h5", columns)
+    with h5py.File(file, "a") as handle:
+        handle.create_dataset("lists", (0,), h5py.vlen_dtype("f4"))
+        handle.create_dataset("records", (0,), np.dtype([("a", "i4", (2, 2)), ("b", "f8")]))
+    loaded = load(str(file), nested=nested)
+    assert len(loaded) == 0
+    assert loaded.features == hf_h5.H5TorchView(file, nested=nested).features
+    assert set(loaded[:]) == set(loaded.column_names)
+
+
 def test_features_choose_and_cast(file: Path) -> None:
     features = datasets.Features({"labels": datasets.Value("int32")})
     loaded = load(str(file), features=features)

@@ -32,7 +32,7 @@ from ..describe.schema import Column, Table
 from ..errors import DataError
 from ..registry import make_list
 
-__all__ = ["column_features", "record_rows", "table_features", "to_arrow_table", "to_column"]
+__all__ = ["column_features", "empty_table", "record_rows", "table_features", "to_arrow_table", "to_column"]
 
 Batch = Mapping[str, NDArray[Any]]
 # Offsets by step; a batch of 16 MB of bytes needs some 20 MB of them.
@@ -124,6 +124,25 @@ def to_arrow_table(batch: Batch, table: Table, features: datasets.Features, *, n
     names = list(features)
     arrays = [to_column(batch[name], table.columns[name], features[name]) for name in names]
     return pa.Table.from_arrays(arrays, schema=_schema(features))
+
+
+def empty_table(features: datasets.Features) -> pa.Table:
+    """A table of no rows, which Arrow by itself does not make where a struct holds arrays."""
+    schema = features.arrow_schema
+    return pa.Table.from_arrays([_empty(each.type) for each in schema], schema=schema)
+
+
+def _empty(kind: pa.DataType) -> pa.Array:
+    if isinstance(kind, pa.BaseExtensionType):
+        return pa.ExtensionArray.from_storage(kind, _empty(kind.storage_type))
+    if pa.types.is_struct(kind):
+        return pa.StructArray.from_arrays([_empty(each.type) for each in kind], fields=list(kind))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        made = pa.ListArray if pa.types.is_list(kind) else pa.LargeListArray
+        return made.from_arrays([0], _empty(kind.value_type), type=kind)
+    if pa.types.is_fixed_size_list(kind):
+        return pa.FixedSizeListArray.from_arrays(_empty(kind.value_type), type=kind)
+    return pa.array([], kind)
 
 
 def _schema(features: datasets.Features) -> pa.Schema:
