@@ -235,3 +235,14 @@ def test_an_error_of_a_library_is_told_by_its_cause(capsys: pytest.CaptureFixtur
     error.__cause__ = DamagedFileError("cut short", file="x.h5")
     messages.print_error(error)
     assert capsys.readouterr().err == "hf-h5: DamagedFileError: cut short [x.h5]\n"
+
+
+def test_a_flag_that_a_command_lacks_is_refused_with_the_usage_of_that_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["index", "x.h5", "--output", "y"])
+    printed = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert printed.startswith("usage: hf-h5 index ")
+    assert "unrecognized arguments: --output y (see hf-h5 index --help)" in printed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 __all__ = ["CommandParser", "MainHelp"]
@@ -56,3 +56,12 @@ class CommandParser(argparse.ArgumentParser):
         group.add_argument("--json", action="store_true", help="results as JSON, one line each, nothing shortened")
         group.add_argument("-q", "--quiet", action="store_true", help="nothing but results and errors")
         group.add_argument("--debug", action="store_true", help="show where an error was raised")
+
+    def parse_known_args(  # type: ignore[override]  # argparse types the namespace by overloads
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Refuse what this command does not know here, where its usage is shown and not that of ``hf-h5``."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)} (see {self.prog} --help)")
+        return found, unknown

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ..describe.options import Options
 from ..describe.schema import Schema, Table
+from ..describe.wording import count_text
 from ..errors import H5Warning
 
 __all__ = ["warn_left_out", "warn_rounded"]
@@ -24,7 +25,7 @@ def warn_left_out(schema: Schema, table: Table, options: Options) -> None:
             left.append(f"{_listed(columns)} ({other.num_rows:,} rows: table={name!r})")
     names = [path for path in schema.metadata if path not in used]
     if names:
-        left.append(f"{len(names)} single values ({_listed(names)}: hf_h5.describe(file).metadata)")
+        left.append(f"{count_text(len(names), 'single value')} ({_listed(names)}: hf_h5.describe(file).metadata)")
     left += [f"{note.path} ({note.why}{f': {note.option}' if note.option else ''})" for note in schema.notes]
     if left:
         warnings.warn(
