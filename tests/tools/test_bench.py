@@ -80,10 +80,17 @@ def test_strings_lists_dates_and_compounds_are_measured_or_left_out_with_a_reaso
 
 
 @pytest.mark.filterwarnings("ignore::hf_h5.errors.H5Warning")
-@pytest.mark.parametrize("name", ["tenx_v3_matrix.h5", "nwb_2_2.nwb", "radiosonde_compound.h5"])
+@pytest.mark.parametrize("name", ["matlab_simple.mat", "tenx_v3_matrix.h5", "nwb_2_2.nwb", "radiosonde_compound.h5"])
 def test_real_files_are_measured(realh5: Path, name: str) -> None:
     found = bench(realh5 / name, max_bytes="1MB", **QUICK)
     assert all(found.speeds[work][way].rows_per_s for work in found.speeds for way in ("cached", "direct"))
+
+
+def test_fields_of_packed_records_are_copied_for_torch(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as handle:
+        handle["x"] = np.zeros(50, np.dtype([("flag", "i1"), ("value", "f8")]))
+    found = bench(tmp_path / "x.h5", **QUICK)
+    assert all(found.speeds["shuffled"][way].rows_per_s for way in ("class", "h5py"))
 
 
 def test_where_a_convention_makes_most_of_a_row_the_class_is_not_raced(realh5: Path) -> None:

@@ -130,4 +130,6 @@ def _to_torch(values: Any) -> Any:
         return values
     if array.dtype.byteorder == ">" or array.dtype in (np.uint16, np.uint32, np.uint64, np.longdouble):
         array = array.astype(np.int64 if array.dtype.kind in "iu" else np.float64)
+    if any(step % array.itemsize for step in array.strides):
+        array = array.copy()  # a field of packed records, which torch refuses as it lies
     return torch.as_tensor(array)

@@ -31,12 +31,16 @@ def limit_of(reader: TableReader, names: list[str], n_rows: int, threads: int) -
     threads
         Threads that decode.
     """
+    from .handwritten import why_not_plain
+
     part = reader.schema.parts[0]
     if len(reader.schema.parts) > 1:
         return "rows lie in several datasets"
     works: dict[tuple[str, str], Callable[[ThreadPoolExecutor], None]] = {}
     for name in names:
         column = part.columns[name]
+        if why := why_not_plain(column):
+            return f"{name}: {why}"
         key = part.file_of(column), part.path_of(column)
         if key in works:
             continue
