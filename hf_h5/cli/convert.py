@@ -50,7 +50,7 @@ def add_shards(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from ..tools.convert import run_convert, run_finalize, run_shards
 
-    if arguments.push_to_hub is not None:
+    if arguments.push_to_hub is not None and not arguments.finalize:
         return _push(arguments)
     if arguments.output is None:
         raise OptionError("it is not said where to", hint="pass -o FOLDER, or --push-to-hub USER/NAME")
@@ -75,7 +75,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.files or options:
         raise OptionError("the plan says which files are read, and how", hint="name them when the plan is made")
     if arguments.finalize:
-        return run_finalize(arguments.plan, arguments.output, console=told)
+        target = {"push_to": arguments.push_to_hub, "private": arguments.private}
+        return run_finalize(arguments.plan, arguments.output, **target, console=told)
     num_proc = arguments.num_proc or 1
     return run_shards(arguments.plan, arguments.output, arguments.shard, num_proc=num_proc, console=told)
 
@@ -84,7 +85,7 @@ def _push(arguments: argparse.Namespace) -> int:
     from ..tools.push import run_push
 
     if arguments.plan is not None or arguments.format != "parquet":
-        raise OptionError("--push-to-hub converts files to Parquet", hint="leave out --plan and --format")
+        raise OptionError("--push-to-hub converts files to Parquet", hint="leave out --format; of a plan: --finalize")
     return run_push(
         arguments.files,
         arguments.push_to_hub,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from ..errors import MissingFileError
 from .description import describe_folder
 from .manifest import open_output
 from .plan import Plan
+from .pushing import open_target, push_finished
 from .reports import Finished, ShardReport
 from .shards import find_shard
 from .storage import Folder
@@ -20,16 +22,35 @@ __all__ = ["finalize", "find_shards"]
 _LOOKS = 16
 
 
-def finalize(plan: Plan, out: str | os.PathLike[str]) -> Finished:
+def finalize(
+    plan: Plan,
+    out: str | os.PathLike[str],
+    *,
+    push_to: str | None = None,
+    private: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Finished:
     """Check that all shards are there, write what describes them, and sweep what was left half-written.
 
     May be called again.
+
+    Parameters
+    ----------
+    push_to
+        ``USER/NAME`` of a dataset repository of the Hub, which then gets the shards and a card by one commit.
+    private
+        Whether it is for your eyes only, if it is new.
+    say
+        Is handed a line for each step of a push.
 
     Raises
     ------
     MissingFileError
         If shards are missing or not whole; its hint says which.
+    HubError
+        If the Hub refuses; what is uploaded is not uploaded again by the next try.
     """
+    repository = open_target(plan, out, push_to, private=private) if push_to is not None else None
     folder = open_output(plan, out)
     found = find_shards(plan, folder, range(len(plan.shards)))
     missing = [number for number, report in enumerate(found) if report is None]
@@ -43,7 +64,8 @@ def finalize(plan: Plan, out: str | os.PathLike[str]) -> Finished:
     reports = [report for report in found if report is not None]
     describe_folder(plan, reports, folder)
     folder.sweep(elsewhere=True)
-    return _summarise(plan, folder, reports)
+    url = push_finished(plan, out, repository, say) if repository is not None else None
+    return replace(_summarise(plan, folder, reports), url=url)
 
 
 def find_shards(plan: Plan, folder: Folder, numbers: Sequence[int], *, whole: bool = False) -> list[ShardReport | None]:

@@ -58,6 +58,8 @@ class Finished:
         Files that gave no rows, by ``on_bad_files``.
     retries
         How often a shard was begun anew, as its process had died or its files could not be reached.
+    url
+        Of the repository that it was pushed to.
     """
 
     place: str
@@ -67,6 +69,7 @@ class Finished:
     rows_left_out: int
     skipped: tuple[str, ...]
     retries: int = 0
+    url: str | None = None
 
     def __str__(self) -> str:
         facts = [count_text(len(self.shards), "shard")]

@@ -22,7 +22,7 @@ from ..resolve.saved import restore_splits
 from .plan import FileVersion, Plan, PlannedShard
 from .planning import plain_features
 
-__all__ = ["ShardRows", "missing_columns", "open_rows", "plan_features", "plan_options"]
+__all__ = ["ShardRows", "missing_columns", "open_rows", "plan_features", "plan_options", "plan_tables"]
 
 _KEPT_PLANS = 2
 _TABLES: dict[str, Mapping[str, Table]] = {}
@@ -91,7 +91,7 @@ def open_rows(
         If a file is not what it was when the plan was made.
     """
     options = plan_options(plan, threads)
-    whole = _tables(plan)[shard.split]
+    whole = plan_tables(plan)[shard.split]
     table, offset = _part_of(whole, shard.start, shard.stop)
     features = plan_features(plan)
     if columns is not None:
@@ -102,7 +102,7 @@ def open_rows(
     return ShardRows(reader, shard.start - offset, shard.stop - offset, offset, options, features)
 
 
-def _tables(plan: Plan) -> Mapping[str, Table]:
+def plan_tables(plan: Plan) -> Mapping[str, Table]:
     """The tables of a plan, made once in a process for all of its shards."""
     if plan.id not in _TABLES:
         tables = restore_splits(plan.tables) if plan.tables is not None else _looked_up(plan)
@@ -114,7 +114,7 @@ def _tables(plan: Plan) -> Mapping[str, Table]:
 
 def missing_columns(plan: Plan, split: str) -> set[str]:
     """The columns that some rows of a split have no value of."""
-    mappings = {id(part.columns): part.columns for part in _tables(plan)[split].parts}
+    mappings = {id(part.columns): part.columns for part in plan_tables(plan)[split].parts}
     return {name for columns in mappings.values() for name, column in columns.items() if column.take == "missing"}
 
 

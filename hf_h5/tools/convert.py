@@ -161,11 +161,18 @@ def run_shards(
     return 0
 
 
-def run_finalize(plan_file: str, output: str, *, console: Console | None = None) -> int:
-    """Check that all shards of a plan are there, and write what describes them."""
+def run_finalize(
+    plan_file: str,
+    output: str,
+    *,
+    push_to: str | None = None,
+    private: bool = False,
+    console: Console | None = None,
+) -> int:
+    """Check that all shards of a plan are there, write what describes them, and push them if they are to be."""
     told = console or Console()
     plan = load_plan(plan_file)
-    _tell_result(finalize(plan, output), plan, told, None)
+    _tell_result(finalize(plan, output, push_to=push_to, private=private, say=told.say), plan, told, None)
     return 0
 
 
@@ -229,6 +236,7 @@ def _tell_result(finished: Finished, plan: Plan, console: Console, say: Callable
     )
     place = finished.place
     text = "; ".join([f"{place}: {rows}", *notes, f"load it with datasets.{loading}({place!r})"])
+    text += f"\npushed to {finished.url}" if finished.url else ""
     if say is not None:
         say(text)
         return

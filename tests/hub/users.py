@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "convert_by_plan",
     "file_names",
     "load_rows",
     "make_repo",
@@ -157,3 +158,13 @@ def run_blocks(blocks: list[str], folder: Path) -> dict[str, str]:
     names["view"].close()
     hf_h5.unregister()
     return found
+
+
+def convert_by_plan(file: Path, out: Path, repo: str) -> str | None:
+    """Convert a file shard by shard and push what comes out; return the address of the repository."""
+    from hf_h5 import distributed
+
+    plan = distributed.make_plan([str(file)], "1KB")
+    for number in range(len(plan.shards)):
+        distributed.convert_shard(plan, number, out)
+    return distributed.finalize(plan, out, push_to=repo, private=True).url
