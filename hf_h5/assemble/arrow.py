@@ -146,8 +146,9 @@ def _empty(kind: pa.DataType) -> pa.Array:
 
 
 def _schema(features: datasets.Features) -> pa.Schema:
-    # Not features.arrow_schema: its metadata is made from JSON anew each time, and writers add their own.
-    return pa.schema({name: features.type.field(name).type for name in features})
+    # Not features.arrow_schema: its metadata is made from JSON anew each time, and writers add their own. The type is
+    # made anew at each look too: looking once for each column took half of the time of rows of 40 arrays.
+    return pa.schema(list(features.type))
 
 
 def _nested_table(batch: Batch, table: Table, features: datasets.Features) -> pa.Table:
