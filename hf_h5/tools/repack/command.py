@@ -119,10 +119,10 @@ def run_repack(
         plan = _Plan(wanted, columns)
         copied = _write(source, part, folder, plan, console)
         _copy_user_block(source, file, part)
-        _compare(source, part, copied, folder, console, file)
+        unread = _compare(source, part, copied, folder, console, file)
         os.replace(part, target)
         shutil.rmtree(folder)
-    _report(console, file, output, plan, copied)
+    _report(console, file, output, plan, copied, unread)
     return 0
 
 
@@ -223,37 +223,50 @@ def _copy_user_block(source: h5py.File, file: str, part: Path) -> None:
             after.write(before.read(source.userblock_size))
 
 
-def _compare(source: h5py.File, part: Path, copied: Copied, folder: Path, console: Console, file: str) -> None:
+def _compare(
+    source: h5py.File, part: Path, copied: Copied, folder: Path, console: Console, file: str
+) -> tuple[str, ...]:
+    """Return the names of datasets whose values could not be compared."""
     total = count_bytes(copied.paths, source)
     with h5py.File(part, "r") as written, console.progress(total, "compare", unit="B") as progress:
-        difference = find_difference(source, written, progress)
+        difference, unread = find_difference(source, written, progress)
     if difference is not None:
         shutil.rmtree(folder)
         raise DataError(f"the new file does not hold the same, and was removed: {shown(difference)}", file=file)
     with open(part, "rb+") as stream:
         os.fsync(stream.fileno())
+    return unread
 
 
-def _report(console: Console, file: str, output: str, plan: _Plan, copied: Copied) -> None:
+def _report(console: Console, file: str, output: str, plan: _Plan, copied: Copied, unread: tuple[str, ...]) -> None:
     if copied.n_lost_references:
         warnings.warn(
             f"{count_text(copied.n_lost_references, 'reference')} of {file} lead nowhere, and are null now",
             H5Warning,
             stacklevel=2,
         )
+    if unread:
+        listed = ", ".join(map(shown, unread[:5])) + (f" and {len(unread) - 5} more" if len(unread) > 5 else "")
+        warnings.warn(
+            f"{listed} of {file}: copied as stored and not compared, as nothing here reads their type",
+            H5Warning,
+            stacklevel=2,
+        )
     sizes = [os.path.getsize(each) for each in (file, output)]
+    same = "every value that can be read is the same" if unread else "every value is the same"
     changed = {path.decode("utf-8", "backslashreplace"): pair for path, pair in plan.layouts.items()}
     lines = [f"  {shown(path)}: {before} -> {after}" for path, (before, after) in changed.items()]
     more = [f"  and {len(lines) - 20} more"] if len(lines) > 20 else []
     lines.append("")
     summary = (
         f"{output}: {count_text(len(changed), 'dataset')} stored anew, {copied.n_kept:,} kept; "
-        f"{bytes_text(sizes[0])} -> {bytes_text(sizes[1])}; every value is the same"
+        f"{bytes_text(sizes[0])} -> {bytes_text(sizes[1])}; {same}"
     )
     data = {
         "file": file,
         "output": output,
         "bytes": sizes,
+        "not_compared": list(unread),
         "kept": copied.n_kept,
         "changed": {path: [asdict(each) for each in pair] for path, pair in changed.items()},
     }

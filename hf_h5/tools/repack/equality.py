@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -15,14 +15,23 @@ from .elements import address_of, is_fixed, open_object, read_attribute, read_bl
 from .layout import cut_blocks
 from .objects import attribute_names, link_names
 
-__all__ = ["count_bytes", "find_difference"]
+__all__ = ["Compared", "count_bytes", "find_difference"]
 
 _BLOCK_BYTES = 16 << 20
 
 
-def find_difference(first: h5py.File, second: h5py.File, progress: Progress) -> str | None:
-    """Return the place and kind of the first difference; None if there is none."""
-    return next(_Comparison(first, second, progress).differences(), None)
+class Compared(NamedTuple):
+    """The place and kind of the first difference, if there is one; and the datasets whose values nobody here reads."""
+
+    difference: str | None
+    unread: tuple[str, ...]
+
+
+def find_difference(first: h5py.File, second: h5py.File, progress: Progress) -> Compared:
+    """Compare two files, up to the first difference."""
+    comparison = _Comparison(first, second, progress)
+    difference = next(comparison.differences(), None)
+    return Compared(difference, tuple(comparison.unread))
 
 
 def count_bytes(paths: dict[tuple[int, int], bytes], file: h5py.File) -> int:
@@ -41,7 +50,7 @@ class _Comparison:
     def __init__(self, first: h5py.File, second: h5py.File, progress: Progress) -> None:
         self._files = (first, second)
         self._met: tuple[dict[tuple[int, int], bytes], ...] = ({}, {})
-        self._datasets: list[bytes] = []
+        self.unread: list[str] = []
         self._progress = progress
 
     def differences(self) -> Iterator[str]:
@@ -104,7 +113,10 @@ class _Comparison:
                 pair = [read_block(each, block) for each in (first, second)]
             except (OSError, RuntimeError, TypeError):
                 # What nobody can decode here was copied as it is stored.
-                yield from _stored_chunks(first, second)
+                if first.get_create_plist().get_layout() == h5d.CHUNKED and is_fixed(first.get_type()):
+                    yield from _stored_chunks(first, second)
+                else:
+                    self.unread.append(h5py.h5i.get_name(first).decode("utf-8", "replace"))
                 return
             if not self._are_equal(*pair):
                 yield f"values of rows {block[0].start:,} to {block[0].stop:,} differ" if block else "the value differs"
@@ -177,9 +189,7 @@ def _fill(dataset: h5d.DatasetID) -> tuple[Any, bytes | None]:
 
 
 def _stored_chunks(first: h5d.DatasetID, second: h5d.DatasetID) -> Iterator[str]:
-    """Compare the chunks as they are stored; what varies in length lies elsewhere, and has other places there."""
-    if first.get_create_plist().get_layout() != h5d.CHUNKED or not is_fixed(first.get_type()):
-        return
+    """Compare the chunks as they are stored: of what varies in length they hold places, which differ."""
     if first.get_num_chunks() != second.get_num_chunks():
         yield "other chunks are stored"
         return

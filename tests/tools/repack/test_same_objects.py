@@ -195,3 +195,15 @@ def test_the_command_prints_what_changed(tmp_path: Path, capsys: pytest.CaptureF
     assert json.loads(capsys.readouterr().out)["changed"]["/few"][1]["codec"] == "lz4"
     assert main(["repack", str(file), output, "--overwrite", "-q"]) == 0
     assert capsys.readouterr().out == f"{output}\n"
+
+
+def test_what_nothing_here_reads_is_said_to_be_not_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = np.arange(20)
+        short = h5py.h5t.STD_I32LE.copy()
+        short.set_size(3)
+        space = h5py.h5s.create_simple((4,))
+        h5py.h5d.create(file.id, b"odd", h5py.h5t.vlen_create(short), space).close()
+    with pytest.warns(hf_h5.errors.H5Warning, match=r"/odd of .*a\.h5: copied as stored and not compared"):
+        run_repack(str(tmp_path / "a.h5"), str(tmp_path / "b.h5"), Console(), wanted=Wanted("training"))
+    assert "every value that can be read is the same" in capsys.readouterr().out
