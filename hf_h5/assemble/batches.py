@@ -15,7 +15,16 @@ from ..describe.schema import Column
 from ..errors import FormatError
 from .arrow_formats import format_rows
 from .complex_columns import join_halves
-from .formats import Format, gives_same_objects, holds_numbers, is_block, to_array, to_objects
+from .formats import (
+    Format,
+    full_rows,
+    gives_same_objects,
+    holds_numbers,
+    holds_rows_of_numbers,
+    is_block,
+    to_array,
+    to_objects,
+)
 from .shown import Shown
 from .torch import joined_tensors, to_complex_tensor, to_tensor, warn_if_wrapped
 
@@ -55,10 +64,17 @@ class BatchMaker:
         self.formatted, self.others = formatted, others
         self.read_names = tuple(shown.read_names(formatted + others))
         self._blocks = {name: shown.sources[name][0] for name in names if self._may_be_block(name)}
+        self._ragged = {name: shown.sources[name][0] for name in names if self._may_be_rows(name)}
 
     def _may_be_block(self, name: str) -> bool:
         column = self._shown.column(name)
         if column is None or self._format.kind not in _BLOCK_FORMATS or not holds_numbers(column):
+            return False
+        return self._format.kind is not None or gives_same_objects(column.dtype)
+
+    def _may_be_rows(self, name: str) -> bool:
+        column = self._shown.column(name)
+        if column is None or self._format.kind not in _BLOCK_FORMATS or not holds_rows_of_numbers(column):
             return False
         return self._format.kind is not None or gives_same_objects(column.dtype)
 
@@ -113,6 +129,10 @@ class BatchMaker:
                     made[name] = to_tensor(values[0] if as_row else values, kwargs)
                 else:
                     made[name] = to_array(values, kwargs, as_row=as_row) if kind else to_objects(values, as_row=as_row)
+            elif name in self._ragged and (kind != "numpy" or as_row):
+                rows = full_rows(arrays[self._ragged[name]])
+                if rows is not None:
+                    made[name] = self._of_rows(name, rows, as_row)
             elif name in self._shown.halves and kind in _BLOCK_FORMATS:
                 joined = join_halves(*(arrays[half] for half in self._shown.sources[name]))
                 if joined is not None and len(joined):
@@ -125,6 +145,17 @@ class BatchMaker:
             return found
         made |= found
         return {name: made[name] for name in names}
+
+    def _of_rows(self, name: str, rows: list[NDArray[Any]], as_row: bool) -> Any:
+        """Rows of numbers, each of a length of its own, in the format."""
+        kind, kwargs = self._format.kind, self._format.kwargs
+        if kind == "numpy":
+            return to_array(rows[0][np.newaxis], kwargs, as_row=True)
+        if kind is None:
+            return rows[0].tolist() if as_row else [row.tolist() for row in rows]
+        for row in rows:
+            self._warn(name, row)
+        return to_tensor(rows[0], kwargs) if as_row else joined_tensors([to_tensor(row, kwargs) for row in rows])
 
     def _warn(self, name: str, values: NDArray[Any]) -> None:
         if values.dtype == np.uint64 and name not in self._warned:

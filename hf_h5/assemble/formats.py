@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from ..describe.elements import Label, Number
 from ..describe.schema import Column
 
-__all__ = ["Format", "gives_same_objects", "holds_numbers", "is_block", "to_array", "to_objects"]
+__all__ = [
+    "Format",
+    "full_rows",
+    "gives_same_objects",
+    "holds_numbers",
+    "holds_rows_of_numbers",
+    "is_block",
+    "to_array",
+    "to_objects",
+]
 
 # Kinds whose values pyarrow and numpy turn into the same Python objects.
 _SAME_OBJECTS = frozenset("biu")
@@ -47,6 +56,26 @@ def holds_numbers(column: Column) -> bool:
         case Number(dtype):
             return dtype.kind in "biuf" and len(column.row_shape) <= _MAX_ARRAY_DIMENSIONS
     return False
+
+
+def holds_rows_of_numbers(column: Column) -> bool:
+    """Whether rows of the column are numbers, of which each row has as many along its first dimension as it likes."""
+    if column.feature is not None or not column.row_shape or column.row_shape[0] is not None:
+        return False
+    if not all(column.row_shape[1:]) or len(column.row_shape) > _MAX_ARRAY_DIMENSIONS:
+        return False
+    return isinstance(column.element, Number) and column.element.dtype.kind in "biuf"
+
+
+def full_rows(values: NDArray[Any]) -> list[NDArray[Any]] | None:
+    """The rows of a batch of rows of different lengths; None if one has no value, or no numbers.
+
+    Of these the formatters make what their neighbours in the batch ask for.
+    """
+    if type(values) is not np.ndarray or values.dtype != object or not len(values):
+        return None
+    rows = values.tolist()
+    return rows if all(isinstance(row, np.ndarray) and row.size for row in rows) else None
 
 
 def is_block(values: NDArray[Any]) -> bool:
