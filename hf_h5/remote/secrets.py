@@ -1,7 +1,8 @@
 """URLs with passwords, tokens or signatures: what is shown, logged and pickled is a name without them.
 
-The name of such a URL stands for it everywhere in the package; the URL itself is known here alone. What goes to worker
-processes is sealed with a key that only this process and its children have.
+The name of such a URL stands for it everywhere in the package; the URL itself is known here alone. A process that is
+being started gets it over the pipe that starts it; any other pickle has it sealed with a key that only this process and
+its children have.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import multiprocessing.context
 import os
 import re
 import secrets
 from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
+
+import multiprocess.context
 
 from ..errors import OptionError
 
@@ -25,6 +29,7 @@ _SECRET_KEY = re.compile(
 )
 _CONCEALED = re.compile(r"://\*\*\*@|=\*\*\*(?=[&#:]|$)")
 _VARIABLE = "HF_H5_WORKER_KEY"
+_SEALED, _OPEN = b"s", b"o"
 _URLS: dict[str, str] = {}
 
 
@@ -62,19 +67,30 @@ def seal(names: Iterable[str]) -> bytes:
     known = {name: _URLS[name] for name in names if name in _URLS}
     if not known:
         return b""
-    key, nonce = _worker_key(), secrets.token_bytes(16)
     content = json.dumps(known).encode()
+    if _starts_a_process():
+        return _OPEN + content
+    key, nonce = _worker_key(), secrets.token_bytes(16)
     mixed = bytes(one ^ two for one, two in zip(content, _stream(key, nonce, len(content)), strict=True))
-    return nonce + hmac.digest(key, nonce + mixed, "sha256") + mixed
+    return _SEALED + nonce + hmac.digest(key, nonce + mixed, "sha256") + mixed
 
 
 def unseal(sealed: bytes) -> None:
     """Learn sealed secrets; in a process that has not the key they stay unknown."""
+    kind, content = sealed[:1], sealed[1:]
+    if kind == _OPEN:
+        _URLS.update(json.loads(content))
+        return
     key = bytes.fromhex(os.environ.get(_VARIABLE, ""))
-    nonce, proof, mixed = sealed[:16], sealed[16:48], sealed[48:]
+    nonce, proof, mixed = content[:16], content[16:48], content[48:]
     if key and hmac.compare_digest(proof, hmac.digest(key, nonce + mixed, "sha256")):
         stream = _stream(key, nonce, len(mixed))
         _URLS.update(json.loads(bytes(one ^ two for one, two in zip(mixed, stream, strict=True))))
+
+
+def _starts_a_process() -> bool:
+    """Whether what is pickled now goes to a child that is being started, whose server may lack the key."""
+    return any(each.get_spawning_popen() is not None for each in (multiprocessing.context, multiprocess.context))
 
 
 def _worker_key() -> bytes:
