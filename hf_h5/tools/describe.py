@@ -12,7 +12,7 @@ from ..describe.schema import Schema
 from ..errors import H5Error, OptionError
 from .console import Console, paint
 
-__all__ = ["run_describe", "run_report"]
+__all__ = ["expect_one_page", "run_describe", "run_report"]
 
 
 def run_describe(
@@ -64,15 +64,26 @@ def run_report(files: Sequence[str], page: str, console: Console, options: Mappi
     from .report import write_report
 
     found = expand_files(list(files))
-    if len(found) != 1:
-        raise OptionError(f"--html is for one file, and these are {len(found)}", hint="run it once for each file")
-    if os.path.exists(page) and os.path.exists(found[0]) and os.path.samefile(page, found[0]):
-        raise OptionError("the page would replace the file", file=page, hint="give the page another name")
-    if os.path.isdir(page):
-        raise OptionError("this is a folder", file=page, hint="name the page: --html report.html")
+    expect_one_page(found, page)
     schema = write_report(found[0], page, options)
     console.result(f"{page}: open it in a browser", {"file": schema.file, "page": page}, brief=page)
     return 0
+
+
+def expect_one_page(files: Sequence[str], page: str) -> None:
+    """Check that a page can be written.
+
+    Raises
+    ------
+    OptionError
+        If it is not about one file, or would replace it.
+    """
+    if len(files) != 1:
+        raise OptionError(f"--html is for one file, and these are {len(files)}", hint="run it once for each file")
+    if os.path.exists(page) and os.path.exists(files[0]) and os.path.samefile(page, files[0]):
+        raise OptionError("the page would replace the file", file=page, hint="give the page another name")
+    if os.path.isdir(page):
+        raise OptionError("this is a folder", file=page, hint="name the page: --html report.html")
 
 
 def _painted(text: str) -> str:

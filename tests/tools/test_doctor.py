@@ -249,3 +249,15 @@ def test_the_command_prints_the_verdict_and_its_exit_code_tells_of_broken_files(
     captured = capsys.readouterr()
     assert "MissingFileError" in captured.err
     assert "verdict" in captured.out
+
+
+def test_the_page_has_verdict_findings_and_what_is_in_the_file(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a<b>.h5", "w") as out:
+        out.create_dataset("x", data=np.zeros((256, 8, 8), "u1"), chunks=(256, 8, 8), compression="gzip")
+    page = tmp_path / "page.html"
+    assert main(["doctor", str(tmp_path / "a<b>.h5"), "--html", str(page)]) == 0
+    text = page.read_text()
+    assert text.index("<h2>Verdict</h2>") < text.index("<h2>Findings</h2>") < text.index("<h2>What is in it</h2>")
+    assert "a&lt;b&gt;.h5" in text
+    assert "a<b>" not in text
+    assert main(["doctor", str(tmp_path / "a<b>.h5"), "--html", str(tmp_path)]) == 2

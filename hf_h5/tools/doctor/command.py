@@ -8,7 +8,9 @@ from typing import Any
 from ...describe.opening import expand_files
 from ...errors import H5Error
 from ..console import Console, paint
+from ..describe import expect_one_page
 from .facts import Diagnosis
+from .page import write_page
 from .run import diagnose
 
 __all__ = ["run_doctor"]
@@ -23,11 +25,14 @@ def run_doctor(
     split: str | None,
     on_error: Callable[[H5Error | OSError], None],
     options: Mapping[str, Any],
+    page: str | None = None,
 ) -> int:
     """Print what there is to say of each file.
 
     Parameters
     ----------
+    page
+        The page of HTML to write, of one file.
     on_error
         Called where a file is not there or no HDF5; the others are still looked at.
 
@@ -36,6 +41,8 @@ def run_doctor(
     int
         0, 1 if something is broken in a file, or 2 if one could not be looked at.
     """
+    if page is not None:
+        expect_one_page([file for pattern in files for file in expand_files(pattern)], page)
     code, separator = 0, ""
     with console.progress(None, "looking", unit="files") as bar:
         for pattern in files:
@@ -46,6 +53,9 @@ def run_doctor(
                     bar.add(1)
                     console.result(separator + _coloured(found), found.to_dict(), brief=_brief(found))
                     separator = "\n"
+                    if page is not None:
+                        write_page(found, page, options)
+                        console.say(f"{page}: open it in a browser")
                     broken = any(finding.weight == "broken" for finding in found.findings)
                     code = max(code, int(broken))
             except BrokenPipeError:

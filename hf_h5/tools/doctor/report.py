@@ -10,9 +10,9 @@ from ...errors import shown
 from ..bench.results import rate_text
 from .facts import Diagnosis, Finding
 
-__all__ = ["to_text"]
+__all__ = ["MODES", "to_text"]
 
-_MODES = {
+MODES = {
     "direct": "direct mode: H5TorchView(file).loader(256, shuffle=True)",
     "repacked": "direct mode after hf-h5 repack --for training",
     "mapped": "open_dataset(file): a Dataset, nothing converted",
@@ -42,7 +42,7 @@ def _head(found: Diagnosis) -> str:
 
 def _predictions(found: Diagnosis) -> list[str]:
     rows = [("predicted rows/s", "shuffled epoch", "random rows")]
-    for mode, name in _MODES.items():
+    for mode, name in MODES.items():
         if mode in found.predicted:
             rates = found.predicted[mode]
             rows.append((name, rate_text(rates["shuffled"]), rate_text(rates["random"])))
