@@ -70,6 +70,11 @@ def arrow_batches(
     tuple
         Number of the range, number of the batch in it, and the batch. With ``on_bad_rows="skip"`` rows may lack,
         each with a warning.
+
+    Raises
+    ------
+    FileChangedError
+        Also after the last batch: if a file changed while its rows were read, or were written as they lie in it.
     """
     size = _batch_size(options, reader.schema, 2 if are_written else 1)
     pieces = plan_batches(join_ranges(ranges) if are_written else ranges, size, reader.row_groups())
@@ -78,20 +83,28 @@ def arrow_batches(
 
         def make(shard: int, batch: int, start: int, stop: int) -> Numbered:
             if options.on_bad_rows == "error":
-                return shard, batch, to_table(_read(reader, start, stop, arrays, may_map=are_written))
-            return shard, batch, to_table(_read_past(reader, start, stop))
+                table = to_table(_read(reader, start, stop, arrays, may_map=are_written))
+            else:
+                table = to_table(_read_past(reader, start, stop))
+            if not are_written:
+                reader.check_files(start, stop)
+            return shard, batch, table
 
         piece = next(pieces, None)
         coming: Future[Numbered] | None = ahead.submit(make, *piece) if piece else None
         try:
-            while coming:
+            while coming and piece:
                 made = coming.result()
+                _, _, start, stop = piece
                 size.note(made[2].num_rows, made[2].nbytes)
                 # One batch is read while the one before is written.
                 piece = next(pieces, None)
                 coming = ahead.submit(make, *piece) if piece else None
                 yield made
                 del made
+                if are_written:
+                    # Until then its numbers may have come from the file itself.
+                    reader.check_files(start, stop)
         finally:
             if coming:
                 coming.cancel()

@@ -219,6 +219,17 @@ class Table:
         counts = np.fromiter((part.n_rows for part in self.parts), np.int64, len(self.parts))
         return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
+    def files_of_rows(self, start: int = 0, stop: int | None = None) -> list[str]:
+        """The files that rows ``[start, stop)`` lie in, those of joined columns included."""
+        first, last = 0, len(self.parts)
+        if stop is not None:
+            first = max(0, int(np.searchsorted(self.starts, start, side="right")) - 1)
+            last = int(np.searchsorted(self.starts, stop))
+        files = dict.fromkeys(part.file for part in self.parts[first:last])
+        for part in self.parts[first:last]:
+            files.update(dict.fromkeys(column.file for column in part.columns.values() if column.file))
+        return list(files)
+
     @cached_property
     def row_bytes(self) -> int:
         """Bytes of one decoded row, at least 1; an average where rows differ in length."""

@@ -69,6 +69,9 @@ class _Library:
     def check_first_rows(self, number: int) -> None:
         self._readers[number].check_first_rows()
 
+    def check_files(self, number: int, start: int, stop: int) -> None:
+        self._readers[number].check_files(start, stop)
+
     def close(self, number: int) -> None:
         self._readers[number].close()
 

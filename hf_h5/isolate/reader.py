@@ -176,6 +176,10 @@ class IsolatedReader:
         """Read strings of the first rows, so that text that is none is found early."""
         self._ask("check_first_rows")
 
+    def check_files(self, start: int, stop: int) -> None:
+        """Raise ``FileChangedError`` if a local file of these rows is not the one that was opened."""
+        self._ask("check_files", start, stop)
+
     def close(self) -> None:
         """End the process."""
         self._closed = True

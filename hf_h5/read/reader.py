@@ -67,7 +67,7 @@ class TableReader:
         self._table = table
         self._options = options or Options()
         self._pinned = dict(pinned or {})
-        self._prints = {file: fingerprint_of(file) for file in _all_files(table) if file not in self._pinned}
+        self._prints = {file: fingerprint_of(file) for file in table.files_of_rows() if file not in self._pinned}
         self._cache = ChunkCache(cache_bytes)
         self._closed = False
         self._reset()
@@ -202,11 +202,11 @@ class TableReader:
         """Let go of the HDF5 library's handles; those that are needed again are opened again."""
         self._library.close()
 
-    def check_files(self) -> None:
-        """Raise ``FileChangedError`` if a local file is no longer the one that was opened; some 2 µs for each."""
-        for file, known in self._prints.items():
-            if not is_url(file):
-                LocalSource(file, known).check()
+    def check_files(self, start: int = 0, stop: int | None = None) -> None:
+        """Raise ``FileChangedError`` if a local file of these rows is not the one that was opened; some 2 µs each."""
+        for file in self._prints if stop is None else self._table.files_of_rows(start, stop):
+            if file in self._prints and not is_url(file):
+                LocalSource(file, self._prints[file]).check()
 
     def find_dataset(self, part: Part, column: Column) -> DirectDataset | VariableDataset | str:
         """The dataset of a part's column as it is read directly, or why it is not."""
@@ -388,12 +388,3 @@ def _by_dataset(part: Part, names: list[str]) -> dict[Any, list[str]]:
         key = name if column.take == "derived" else (column.take, column.path, column.file)
         groups.setdefault(key, []).append(name)
     return groups
-
-
-def _all_files(table: Table) -> list[str]:
-    files = dict.fromkeys(part.file for part in table.parts)
-    for part in table.parts:
-        for column in part.columns.values():
-            if column.file:
-                files.setdefault(column.file)
-    return list(files)

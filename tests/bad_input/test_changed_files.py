@@ -11,10 +11,12 @@ from typing import Any
 import datasets
 import numpy as np
 import pytest
+from datasets.arrow_writer import ArrowWriter
 
 import hf_h5
+from hf_h5 import batching
 from hf_h5.errors import FileChangedError, H5Error, MissingFileError
-from tests.bad_input.doors import assert_readable, cached
+from tests.bad_input.doors import assert_readable, cached, refusal
 from tests.written import digits, write_digits
 
 
@@ -131,3 +133,48 @@ def test_an_unchanged_file_is_not_converted_again(file: Path) -> None:
     assert first == cached(str(file)).cache_files
     os.utime(file, ns=(1, 1))
     assert first != cached(str(file)).cache_files
+
+
+@pytest.mark.parametrize(
+    ("change", "isolate"), [*[(change, False) for change in CHANGES.values()], (rewritten_in_place, True)]
+)
+def test_a_file_that_changes_while_its_last_batch_is_written_leaves_no_cache(
+    file: Path, change: Callable[[Path], None], isolate: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = ArrowWriter.write_table
+
+    def write_and_change(self: ArrowWriter, table: Any, *options: Any) -> None:
+        write(self, table, *options)
+        if file.exists() and file.stat().st_mtime_ns == before:
+            change(file)
+
+    before = file.stat().st_mtime_ns
+    monkeypatch.setattr(ArrowWriter, "write_table", write_and_change)
+    error = refusal(cached, str(file), cache_dir=str(tmp_path / "cache"), isolate=isolate)
+    assert isinstance(error, FileChangedError)
+    assert list((tmp_path / "cache").rglob("dataset_info.json")) == []
+
+
+def test_a_file_that_changes_while_a_stream_reads_it_is_an_error(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = batching._read
+
+    def read_and_change(*arguments: Any, **options: Any) -> Any:
+        found = make(*arguments, **options)
+        rewritten_in_place(file)
+        return found
+
+    stream = datasets.load_dataset("hf_h5", data_files=str(file), split="train", streaming=True)
+    monkeypatch.setattr(batching, "_read", read_and_change)
+    with pytest.raises(FileChangedError, match=r"digits\.h5"):
+        list(stream)
+
+
+def test_only_files_of_the_rows_in_question_are_looked_at(tmp_path: Path) -> None:
+    files = [write_digits(tmp_path / f"{number}.h5", seed=number) for number in range(3)]
+    with hf_h5.open_table([str(each) for each in files]) as reader:
+        replaced(files[1])
+        reader.check_files(0, 10)
+        reader.check_files(20, 30)
+        for rows in [(0, 11), (10, 11), (19, 20), (0, None)]:
+            with pytest.raises(FileChangedError, match=r"1\.h5"):
+                reader.check_files(*rows)
