@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import os
@@ -18,8 +19,9 @@ import pytest
 from hf_h5.cli import main, messages, options
 from hf_h5.cli.main import make_parser
 from hf_h5.cli.style import CommandParser
-from hf_h5.describe.options import Options
+from hf_h5.describe.options import CHOICES, Options, make_options
 from hf_h5.errors import DamagedFileError
+from hf_h5.registry import make_list
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -108,11 +110,79 @@ def test_options_are_those_of_the_package() -> None:
     }
 
 
-def test_each_option_of_the_package_is_a_flag_of_some_command() -> None:
-    parser = CommandParser()
-    options.add_options(parser, several=True, converts=True)
-    flags = set(vars(parser.parse_args([])))
-    assert {field.name for field in dataclasses.fields(Options)} - flags == {"arrays"}
+CONVERTING = frozenset({"batch_size", "on_bad_rows"})
+SEVERAL = frozenset({"join", "on_bad_files"})
+EVERY = frozenset(field.name for field in dataclasses.fields(Options))
+MEANINGLESS = {
+    "describe": CONVERTING | SEVERAL,
+    "convert": frozenset(),
+    "plan": frozenset(),
+    # Rows that are left out would be a difference.
+    "verify": {"on_bad_rows"},
+    "doctor": CONVERTING | SEVERAL,
+    "bench": CONVERTING,
+    "demo": SEVERAL | {"on_bad_rows"},
+    # The files stay as they are.
+    "upload": CONVERTING | SEVERAL | {"arrays"},
+    "repack": EVERY - {"columns", "allow_external", "limits"},
+    "index": EVERY,
+    "completion": EVERY,
+}
+"""The options of the package that say nothing in a command; whoever adds an option says here where it is no flag."""
+
+
+def flags_of(command: str) -> dict[str, argparse.Action]:
+    (commands,) = (action for action in make_parser()._actions if action.dest == "command")
+    actions = commands.choices[command]._actions
+    return {action.dest: action for action in actions if action.option_strings}
+
+
+@pytest.mark.parametrize("command", MEANINGLESS)
+def test_each_option_of_the_package_is_a_flag_where_it_has_a_meaning(command: str) -> None:
+    assert EVERY - set(flags_of(command)) == MEANINGLESS[command]
+
+
+def test_no_command_is_left_out_of_the_table_above() -> None:
+    (commands,) = (action for action in make_parser()._actions if action.dest == "command")
+    assert set(commands.choices) == set(MEANINGLESS)
+
+
+def test_choices_of_flags_are_those_of_the_options() -> None:
+    choices = {name: action.choices for name, action in flags_of("convert").items() if action.choices and name in EVERY}
+    assert choices == {name: values for name, values in CHOICES.items() if name != "splits"}
+
+
+@pytest.mark.parametrize("name", sorted(EVERY))
+def test_what_a_flag_takes_comes_out_as_the_option(name: str) -> None:
+    texts = {"axis": "-1", "class_labels": "y=a,b", "features": "{}", "limits": "columns=5", "splits": "a=/b"}
+    action = flags_of("convert")[name]
+    text = texts.get(name, "4" if action.type is int else (action.choices or ["4MB"])[-1])
+    flag = [action.option_strings[0], *([] if action.nargs == 0 else [text])]
+    given = options.given_options(make_parser().parse_args(["convert", "x.h5", "-o", "out", *flag]))
+    assert set(given) == {name}
+    make_options(**given)
+
+
+def test_arrays_as_lists_go_through_every_command_that_has_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with h5py.File("x.h5", "w") as handle:
+        handle["x"] = np.arange(120, dtype="u1").reshape(10, 4, 3)
+    lists = ["--arrays", "list"]
+    assert main(["convert", "x.h5", "-o", "out", *lists]) == 0
+    assert main(["plan", "x.h5", "-o", "plan.json", *lists]) == 0
+    assert main(["convert", "--plan", "plan.json", "-o", "planned"]) == 0
+    for folder in ("out", "planned"):
+        found = datasets.load_dataset("parquet", data_files=f"{folder}/*.parquet", split="train").features["x"]
+        assert found == make_list(make_list(datasets.Value("uint8"), 3), 4)
+        assert main(["verify", "x.h5", folder, *lists]) == 0
+    assert main(["verify", "x.h5", *lists]) == 0
+    capsys.readouterr()
+    assert main(["verify", "x.h5", "out"]) == 1
+    assert "--arrays list" in capsys.readouterr().out
+    assert main(["describe", "x.h5", *lists]) == 0
+    assert "List(List(Value('uint8'), length=3), length=4)" in capsys.readouterr().out.replace("Sequence", "List")
 
 
 def test_splits_and_axes_of_named_columns_are_mappings() -> None:

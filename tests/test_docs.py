@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 import hf_h5
 from hf_h5.cli.main import make_parser
+from hf_h5.describe.options import Options
 
 REPOSITORY = Path(__file__).parents[1]
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")])
@@ -36,6 +38,14 @@ def test_commands_of_the_reference_are_those_of_the_tool() -> None:
     (commands,) = (action for action in make_parser()._actions if action.dest == "command")
     headings = re.findall(r"^## hf-h5 ([\w-]+)$", text, re.MULTILINE)
     assert sorted(headings) == sorted(commands.choices)
+
+
+def test_every_option_is_in_the_reference_with_its_flag() -> None:
+    text = (REPOSITORY / "docs" / "reference" / "options.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `--([\w-]+)", text, re.MULTILINE)
+    assert {name: flag.removeprefix("no-") for name, flag in rows} == {
+        field.name: field.name.replace("_", "-") for field in dataclasses.fields(Options)
+    }
 
 
 def test_every_public_name_is_in_the_reference() -> None:

@@ -27,7 +27,7 @@ def add_command(commands: Any) -> None:
     group.add_argument("--split", metavar="NAME", help="which split; default: the first")
     group.add_argument("--plot", metavar="PNG", help="draw the speeds; needs matplotlib")
     group.add_argument("--report", metavar="HTML", help="write them as a page that stands alone")
-    add_options(parser, several=True)
+    add_options(parser, "arrays", "join", "on_bad_files")
     parser.set_defaults(run=_run)
 
 

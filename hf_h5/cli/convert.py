@@ -33,7 +33,7 @@ def add_command(commands: Any) -> None:
     group = parser.add_argument_group("the Hub")
     group.add_argument("--push-to-hub", metavar="USER/NAME", help="push what comes out to this dataset repository")
     group.add_argument("--private", action="store_true", help="for your eyes only, if it is new")
-    add_options(parser, several=True, converts=True)
+    add_options(parser, "arrays", "join", "on_bad_files", "batch_size", "on_bad_rows")
     parser.set_defaults(run=_run)
 
 

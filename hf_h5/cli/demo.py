@@ -21,7 +21,7 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("file", nargs="?", metavar="FILE", help="an HDF5 file of your own")
     parser.add_argument("-o", "--output", default="demo-output", metavar="FOLDER", help="default: %(default)s")
-    add_options(parser)
+    add_options(parser, "arrays", "batch_size")
     parser.set_defaults(run=_run)
 
 

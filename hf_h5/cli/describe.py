@@ -21,7 +21,7 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="HDF5 files, or patterns in quotes")
     parser.add_argument("--html", metavar="PAGE", help="write a page with thumbnails and histograms, of one file")
-    add_options(parser)
+    add_options(parser, "arrays")
     parser.set_defaults(run=_run)
 
 

@@ -24,7 +24,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="HDF5 files, or patterns in quotes; each by itself")
     parser.add_argument("--split", metavar="NAME", help="which split; default: the one with the most rows")
     parser.add_argument("--html", metavar="PAGE", help="write a page of it, and of what is in the file, of one file")
-    add_options(parser)
+    add_options(parser, "arrays")
     parser.set_defaults(run=_run)
 
 

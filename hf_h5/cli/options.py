@@ -13,19 +13,29 @@ __all__ = ["add_options", "given_options", "parse_limits"]
 _AS_THEY_ARE = (
     *("table", "layout", "nested", "rows", "decode", "dense", "allow_external"),
     *("route", "threads", "isolate", "join", "on_bad_files", "batch_size", "on_bad_rows", "remote_cache_bytes"),
+    "arrays",
 )
 """What argparse makes of these flags is what the package takes."""
 
+_OF_SOME: dict[str, dict[str, Any]] = {
+    "arrays": {"choices": ("array", "list"), "help": "list: fixed-length lists, without offsets"},
+    "join": {"choices": ("rows", "columns"), "help": "files one after the other, or side by side"},
+    "on_bad_files": {"choices": ("error", "warn", "skip"), "help": "what to do about damaged files"},
+    "batch_size": {"type": int, "metavar": "ROWS", "help": "rows converted at a time; default: 16 MB"},
+    "on_bad_rows": {"choices": ("error", "skip"), "help": "what to do about rows that cannot be read"},
+}
+"""Options that mean something in some commands only, and how argparse takes them."""
 
-def add_options(parser: argparse.ArgumentParser, *, several: bool = False, converts: bool = False) -> None:
+
+def add_options(parser: argparse.ArgumentParser, *others: str) -> None:
     """Add the options that mean the same everywhere in the package.
 
     Parameters
     ----------
-    several
-        Whether the command makes one table of several files.
-    converts
-        Whether the command turns all rows into Arrow.
+    *others
+        Those of the command that not all have: ``"arrays"`` where rows become Arrow, or it is said what they will be;
+        ``"join"`` and ``"on_bad_files"`` where several files make one table; ``"batch_size"`` where the builder
+        converts, and ``"on_bad_rows"`` where what lacks rows may come out of it.
     """
     _add_what(parser.add_argument_group("what to read"))
     group = parser.add_argument_group("how to read it")
@@ -36,12 +46,8 @@ def add_options(parser: argparse.ArgumentParser, *, several: bool = False, conve
     group.add_argument(
         "--isolate", action="store_true", default=None, help="run the HDF5 library in a process of its own"
     )
-    if several:
-        group.add_argument("--join", choices=("rows", "columns"), help="files one after the other, or side by side")
-        group.add_argument("--on-bad-files", choices=("error", "warn", "skip"), help="what to do about damaged files")
-    if converts:
-        group.add_argument("--batch-size", type=int, metavar="ROWS", help="rows converted at a time; default: 16 MB")
-        group.add_argument("--on-bad-rows", choices=("error", "skip"), help="what to do about rows that cannot be read")
+    for name in others:
+        group.add_argument(f"--{name.replace('_', '-')}", **_OF_SOME[name])
 
 
 def _add_what(group: argparse._ArgumentGroup) -> None:

@@ -22,7 +22,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="HDF5 files, or patterns in quotes")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="where to: plan.json, or a URL")
     add_shards(parser)
-    add_options(parser, several=True, converts=True)
+    add_options(parser, "arrays", "join", "on_bad_files", "batch_size", "on_bad_rows")
     parser.set_defaults(run=_run)
 
 

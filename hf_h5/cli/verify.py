@@ -44,7 +44,7 @@ def add_command(commands: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="convert what is not in the cache, into a temporary folder; default: up to 1 GiB",
     )
-    add_options(parser, several=True)
+    add_options(parser, "arrays", "join", "on_bad_files", "batch_size")
     parser.set_defaults(run=_run)
 
 

@@ -16,11 +16,11 @@ from .axes import check_axis
 from .elements import FeatureSpec
 from .limits import Limits, make_limits
 
-__all__ = ["Options", "count_bytes", "make_options", "plain_spec"]
+__all__ = ["CHOICES", "Options", "count_bytes", "make_options", "plain_spec"]
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-_CHOICES = {
+CHOICES = {
     "layout": ("auto", "table", "episodes", "steps", "raw"),
     "join": ("rows", "columns"),
     "route": ("auto", "direct", "h5py"),
@@ -29,6 +29,8 @@ _CHOICES = {
     "on_bad_rows": ("error", "skip"),
     "arrays": ("array", "list"),
 }
+"""The values that an option may have; ``splits`` may be a mapping, too."""
+
 _KINDS: dict[str, tuple[type, str]] = {
     "table": (str, "a path inside the file"),
     "nested": (bool, "True or False"),
@@ -131,7 +133,7 @@ def make_options(**given: Any) -> Options:
 
 
 def _check_values(given: Mapping[str, Any]) -> None:
-    for name, choices in _CHOICES.items():
+    for name, choices in CHOICES.items():
         if name == "splits" and isinstance(given.get(name), Mapping):
             _check_named_splits(given[name])
         elif name in given and given[name] not in choices:

@@ -22,6 +22,7 @@ __all__ = [
     "in_tree_order",
     "map_columns",
     "match_columns",
+    "with_arrays",
     "with_class_labels",
     "with_features",
     "with_named_splits",
@@ -95,6 +96,11 @@ def map_columns(table: Table, change: Callable[[Column], Column]) -> Table:
         parts=tuple(part_of(part) for part in table.parts),
         splits={split: map_columns(inner, change) for split, inner in table.splits.items()},
     )
+
+
+def with_arrays(table: Table, arrays: str) -> Table:
+    """The table with its arrays as the option ``arrays`` says; ``"list"`` are nested lists of fixed length."""
+    return table if arrays == "array" else map_columns(table, lambda column: replace(column, as_lists=True))
 
 
 def with_class_labels(table: Table, labels: Mapping[str, Sequence[str]], *, file: str) -> Table:

@@ -13,6 +13,7 @@ from ..describe.opening import open_hdf5
 from ..describe.options import Options, make_options
 from ..describe.schema import Schema
 from ..errors import H5Warning, OptionError
+from .apply import with_arrays
 from .tables import describe_handle, resolve_tables
 
 __all__ = ["describe"]
@@ -26,10 +27,15 @@ def describe(file: Any, **options: Any) -> Schema:
     if any((chosen.table, chosen.columns, chosen.class_labels, chosen.features)):
         return _describe_asked(file, chosen)
     if isinstance(file, h5py.Group):
-        return describe_handle(file, file.file.filename, chosen)[0]
+        return _as_converted(describe_handle(file, file.file.filename, chosen)[0], chosen)
     name = os.fspath(file)
     with open_hdf5(name) as handle:
-        return describe_handle(handle, name, chosen)[0]
+        return _as_converted(describe_handle(handle, name, chosen)[0], chosen)
+
+
+def _as_converted(schema: Schema, options: Options) -> Schema:
+    """The schema with the features that a conversion with these options has."""
+    return replace(schema, tables={name: with_arrays(table, options.arrays) for name, table in schema.tables.items()})
 
 
 def _describe_asked(file: Any, options: Options) -> Schema:

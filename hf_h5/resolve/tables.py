@@ -37,8 +37,8 @@ from .apply import (
     choose_columns,
     flat_specs,
     in_tree_order,
-    map_columns,
     match_columns,
+    with_arrays,
     with_class_labels,
     with_features,
     with_named_splits,
@@ -290,8 +290,7 @@ def _chosen_table(handle: h5py.Group, schema: Schema, options: Options) -> Table
 def _as_asked(table: Table, options: Options) -> Table:
     """The features and columns that the user asked for."""
     file, specs = table.files[0], options.feature_specs
-    if options.arrays == "list":
-        table = map_columns(table, lambda column: replace(column, as_lists=True))
+    table = with_arrays(table, options.arrays)
     if specs is not None:
         chosen = flat_specs(table, specs, file=file) if options.nested else specs
         table = with_features(table, chosen, file=file)

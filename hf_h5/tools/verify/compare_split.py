@@ -124,7 +124,8 @@ class _Comparison:
         for name, feature in theirs.items():
             mine = self._features[name]
             if feature != mine:
-                self._problems.append(f"column {name!r} is {feature} in the dataset, and {mine} by the files")
+                kinds = f"{feature} in the dataset, and {mine} by the files"
+                self._problems.append(f"column {name!r} is {kinds}{_way_out(feature, mine)}")
             if _storage_type(feature) == _storage_type(mine):
                 shared.append(name)
         return shared
@@ -244,6 +245,15 @@ def _inner(rows: pa.Table, table: Table, name: str) -> Any:
     for part in fields:
         array = to_storage(array.field(part))
     return array
+
+
+def _way_out(theirs: Any, mine: Any) -> str:
+    """How to compare lists with lists, where the dataset was converted with another value of ``arrays``."""
+    are_arrays = [type(feature).__name__.startswith("Array") for feature in (theirs, mine)]
+    if are_arrays[0] == are_arrays[1]:
+        return ""
+    other = "array" if are_arrays[0] else "list"
+    return f": if it was converted with --arrays {other} (arrays={other!r}), pass that here as well"
 
 
 def _storage_type(feature: Any) -> pa.DataType:
