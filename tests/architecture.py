@@ -36,21 +36,23 @@ FRONT_DOORS = frozenset(
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
+    "whole_file": frozenset(),
+    "cache_home": frozenset(),
     "sampling": frozenset({"errors"}),
     "sharding": frozenset(),
     "splitting": frozenset({"errors"}),
     "registry": frozenset({"errors"}),
     "cache_key": frozenset({"describe", "errors", "registry"}),
-    "remote": frozenset({"errors"}),
+    "remote": frozenset({"errors", "cache_home"}),
     "describe": frozenset({"errors", "remote"}),
-    "read": frozenset({"errors", "describe", "remote"}),
+    "read": frozenset({"errors", "describe", "remote", "cache_home", "whole_file"}),
     "cuts": frozenset({"errors", "describe", "read"}),
     "conventions": frozenset({"errors", "describe"}),
-    "resolve": frozenset({"errors", "describe", "conventions"}),
+    "resolve": frozenset({"errors", "describe", "conventions", "cache_home", "whole_file"}),
     "isolate": frozenset({"errors", "describe", "remote", "resolve", "read"}),
     "assemble": frozenset({"errors", "describe", "registry"}),
     "arrow_rows": frozenset({"errors", "describe", "read"}),
-    "hub": frozenset({"errors", "describe", "registry", "remote", "resolve", "read", "assemble"}),
+    "hub": frozenset({"errors", "describe", "registry", "remote", "resolve", "read", "assemble", "whole_file"}),
     "batching": frozenset({"errors", "describe", "read", "assemble", "isolate", "sharding"}),
 }
 """Per room, the rooms it may import besides itself. A new room needs a line here."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from ..read.fingerprint import Fingerprint
 from ..read.index import build_index, why_not_direct
 from ..remote.index_file import ENDING, Chunks, FileIndex, Image, pack_index
 from ..resolve.tables import describe_handle
+from ..whole_file import write_whole
 
 __all__ = ["write_index"]
 
@@ -69,7 +69,7 @@ def write_index(file: str | os.PathLike[str], target: str | os.PathLike[str] | N
         raise FileChangedError("the file changed while its index was made", file=name, hint="close it and try again")
     index = FileIndex(before.size, sha256, git_oid, image, chunks, contiguous)
     place = Path(target) if target is not None else Path(name + ENDING)
-    _write(place, pack_index(index, _made_by()))
+    write_whole(place, pack_index(index, _made_by()))
     return place
 
 
@@ -78,20 +78,6 @@ def _made_by() -> str:
         return f"hf_h5 {version('hf-h5')}"
     except PackageNotFoundError:
         return "hf_h5"
-
-
-def _write(place: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False) as part:
-        try:
-            part.write(content)
-            part.flush()
-            os.chmod(part.name, 0o644)
-            os.replace(part.name, place)
-        except BaseException:
-            os.unlink(part.name)
-            raise
 
 
 def _find_storage(

@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 import os
-import tempfile
 import time
 import zlib
 from dataclasses import astuple, dataclass
@@ -19,6 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cache_home import cache_home
+from ..whole_file import write_whole
 from .fingerprint import Fingerprint
 
 __all__ = [
@@ -26,7 +27,6 @@ __all__ = [
     "ChunkTable",
     "TableVersion",
     "find_version",
-    "index_folder",
     "load_chunks",
     "save_chunks",
 ]
@@ -52,13 +52,6 @@ class TableVersion:
     place: str
     facts: str
     grid: tuple[int, ...]
-
-
-def index_folder() -> Path:
-    """Return the folder of kept tables: ``hf_h5/index`` in the home of Hugging Face (``HF_HOME``)."""
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    home = os.environ.get("HF_HOME") or os.path.join(cache, "huggingface")
-    return Path(home).expanduser() / "hf_h5" / "index"
 
 
 def find_version(
@@ -87,7 +80,7 @@ def find_version(
 
 def load_chunks(version: TableVersion, folder: Path | None = None) -> ChunkTable | None:
     """Return a kept table, or ``None`` if there is none of this version in good order."""
-    file = (folder or index_folder()) / version.place
+    file = (folder or cache_home() / "index") / version.place
     try:
         content = file.read_bytes()
     except OSError:
@@ -103,14 +96,11 @@ def load_chunks(version: TableVersion, folder: Path | None = None) -> ChunkTable
 
 def save_chunks(version: TableVersion, table: ChunkTable, folder: Path | None = None) -> None:
     """Keep a table for the next time; if the folder cannot be written to, nothing is kept."""
-    folder = folder or index_folder()
+    folder = folder or cache_home() / "index"
     body = b"".join(column.tobytes() for column in table)
     header = json.dumps([version.facts, zlib.crc32(body)]).encode()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as part:
-            part.write(header + b"\n" + body)
-        os.replace(part.name, folder / version.place)
+        write_whole(folder / version.place, header + b"\n" + body)
         _drop_oldest(folder)
     except OSError:
         return

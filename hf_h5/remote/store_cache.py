@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from ..cache_home import cache_home
+
 __all__ = ["DEFAULT_BYTES", "FileCache", "cache_folder", "set_cache_bytes"]
 
 DEFAULT_BYTES = 4_000_000_000
@@ -52,11 +54,10 @@ def set_cache_bytes(most_bytes: int) -> None:
 
 def cache_folder() -> Path:
     """Where bytes are kept: ``hf_h5/blocks`` in the home of Hugging Face, or a temporary folder if it is read-only."""
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    home = Path(os.environ.get("HF_HOME") or os.path.join(cache, "huggingface")).expanduser()
+    home = cache_home()
     there = next((folder for folder in (home, *home.parents) if folder.exists()), home)
     if os.access(there, os.W_OK):
-        return home / "hf_h5" / "blocks"
+        return home / "blocks"
     return Path(tempfile.gettempdir()) / f"hf_h5-blocks-{os.getuid() if hasattr(os, 'getuid') else 0}"
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 import warnings
 import zlib
@@ -20,11 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from ..cache_home import cache_home
 from ..describe.elements import Binary, Label, Number, Ragged, Struct, StructField, Text
 from ..describe.options import Options
 from ..describe.schema import Column, Part, Storage, Table
 from ..describe.urls import is_url
 from ..errors import H5Warning
+from ..whole_file import write_whole
 from .left_out import NOTHING_LEFT_OUT, LeftOut
 
 __all__ = ["MIN_FILES", "Saved", "find_place", "load_tables", "plain_splits", "restore_splits", "save_tables"]
@@ -78,7 +79,7 @@ def find_place(files: Sequence[str], options: Options) -> tuple[Path, str] | Non
     if time.time_ns() - newest < _SETTLED_NS:
         return None
     named = "\0".join((folder, stated, *files)).encode("utf-8", "surrogateescape")
-    return _folder() / hashlib.sha256(named).hexdigest()[:40], digest.hexdigest()
+    return cache_home() / "tables" / hashlib.sha256(named).hexdigest()[:40], digest.hexdigest()
 
 
 def load_tables(place: tuple[Path, str]) -> Saved | None:
@@ -110,10 +111,7 @@ def save_tables(place: tuple[Path, str], saved: Saved) -> None:
     body = json.dumps(plain | found | bad).encode()
     header = json.dumps([facts, zlib.crc32(body)]).encode()
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as part:
-            part.write(header + b"\n" + body)
-        os.replace(part.name, file)
+        write_whole(file, header + b"\n" + body)
         _drop_oldest(file.parent)
     except OSError:
         return
@@ -134,12 +132,6 @@ def restore_splits(plain: Mapping[str, Any]) -> dict[str, Table]:
     """The tables that `plain_splits` took apart."""
     columns = [_restored(each) for each in plain["columns"]]
     return {name: _table(each, columns) for name, each in plain["splits"].items()}
-
-
-def _folder() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    home = os.environ.get("HF_HOME") or os.path.join(cache, "huggingface")
-    return Path(home).expanduser() / "hf_h5" / "tables"
 
 
 def _package_digest() -> str:

@@ -6,7 +6,6 @@ import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from ..describe.sizes import measure_table
 from ..describe.wording import bytes_text, count_text, layout_text, shape_text, size_text, stored_type
 from ..errors import H5Error
 from ..opening import open_table
+from ..whole_file import write_whole
 from .picture import is_image, to_image
 from .report_page import bars, escaped, grid, make_page, pairs, picture, section
 
@@ -65,13 +65,7 @@ def write_report(
     facts.append(count_text(len(schema.tables), "table"))
     sections = [*first, *describe_sections(schema, options)]
     page = make_page(os.path.basename(schema.file), sections, facts=", ".join(facts))
-    target = Path(output)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        part.write_text(page, encoding="utf-8")
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(output, page.encode("utf-8"))
     return schema
 
 

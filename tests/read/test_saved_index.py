@@ -8,7 +8,7 @@ import pytest
 
 from hf_h5.read import saved_index
 from hf_h5.read.fingerprint import Fingerprint
-from hf_h5.read.saved_index import find_version, index_folder, load_chunks, save_chunks
+from hf_h5.read.saved_index import find_version, load_chunks, save_chunks
 
 GRID = (3, 2)
 TABLE = (np.arange(6), np.arange(6) * 10, np.arange(6, dtype=np.uint32) % 2)
@@ -112,13 +112,3 @@ def test_the_tables_written_first_make_room(tmp_path, version, monkeypatch):
         os.utime(tmp_path / f"{i:02}", ns=(i, i))
     assert sorted(file.name for file in tmp_path.iterdir())[-1] == "09"
     assert 2 <= len(list(tmp_path.iterdir())) <= 6
-
-
-@pytest.mark.parametrize(
-    ("home", "cache", "expected"),
-    [("/a/hf", "", "/a/hf/hf_h5/index"), ("", "/b", "/b/huggingface/hf_h5/index")],
-)
-def test_the_folder_is_beside_the_cache_of_hugging_face(monkeypatch, home, cache, expected):
-    monkeypatch.setenv("HF_HOME", home)
-    monkeypatch.setenv("XDG_CACHE_HOME", cache)
-    assert index_folder().as_posix() == expected

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...whole_file import write_whole
 from ..console import Console
 from .measure import bench
 from .page import to_page
@@ -50,8 +51,7 @@ def run_bench(
         found = bench(list(files), progress=tell, **settings, **options)
     console.result(str(found), found.to_dict())
     if report is not None:
-        with open(report, "w", encoding="utf-8") as stream:
-            stream.write(to_page(found))
+        write_whole(report, to_page(found).encode("utf-8"))
         console.say(f"wrote {report}")
     if plot is not None:
         draw_plot(found, plot)
