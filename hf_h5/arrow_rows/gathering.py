@@ -46,10 +46,16 @@ class Gathering:
                 self._left.add(name)
         left = [name for name in names if name not in found]
         if left:
-            table = self._data.select(left)
-            gathered = table.fast_slice(rows.start, len(rows)) if isinstance(rows, range) else table.fast_gather(rows)
+            gathered = _gather_table(self._data.select(left), rows)
             found |= {name: gathered.column(name) for name in left}
         return found
+
+
+def _gather_table(table: Any, rows: Rows) -> Any:
+    """Rows of a table of ``datasets``, by its own methods; these know no empty lists of rows."""
+    if not len(rows):
+        return table.table.slice(0, 0)
+    return table.fast_slice(rows.start, len(rows)) if isinstance(rows, range) else table.fast_gather(rows)
 
 
 class _Chunks:

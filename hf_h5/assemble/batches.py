@@ -103,8 +103,11 @@ class BatchMaker:
         return self._in_tuple({name: column[0] for name, column in batch.items()})
 
     def make_column(self, arrays: Arrays, name: str) -> Any:
-        """Make the column of a table format (Arrow, pandas, polars)."""
-        return self._by_datasets(arrays, [name], self._format.kind, self._format.kwargs, "column")
+        """Make the column of a table format (Arrow, pandas, polars); one that is not formatted is Python objects."""
+        chosen = self._format
+        if chosen.columns is not None and name not in chosen.columns:
+            return self._by_datasets(arrays, [name], None, {}, "column")
+        return self._by_datasets(arrays, [name], chosen.kind, chosen.kwargs, "column")
 
     def _in_tuple(self, batch: Any) -> Any:
         return batch if self._tuple is None else tuple(batch[name] for name in self._tuple)

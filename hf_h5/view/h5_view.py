@@ -242,7 +242,7 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
         alone = self._copy(shown=self._shown.select([name]), tuple=None)
         if self._format.kind not in TABLE_FORMATS:
             return ViewColumn(alone, name)
-        return alone._maker.make_column(self._read(range(len(self)), alone._maker.read_names), name)
+        return alone._maker.make_column(self._read(range(len(self)), alone._shown.read_names([name])), name)
 
     def __getitems__(self, keys: list[int]) -> Sequence[Any]:
         """Rows for a DataLoader, cut from one block; ``hf_h5.collate`` hands the block on whole."""

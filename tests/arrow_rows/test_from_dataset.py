@@ -219,3 +219,11 @@ def test_it_says_what_it_shows(cached: datasets.Dataset) -> None:
     text = repr(View.from_dataset(cached))
     assert "num_rows: 120" in text
     assert ".arrow" in text
+
+
+def test_no_rows_of_a_type_that_arrow_does_not_gather() -> None:
+    features = datasets.Features({"word": datasets.Value("string_view")})
+    dataset = datasets.Dataset.from_dict({"word": ["a", "b", "c"]}, features=features)
+    view = View.from_dataset(dataset.shuffle(seed=1))
+    for key in (slice(2, 1), [], [2, 0], 1):
+        assert_exact(view[key], dataset.shuffle(seed=1).with_format("torch")[key])

@@ -48,3 +48,13 @@ def test_rows_in_the_format_of_jax(tmp_path: Path) -> None:
         [sys.executable, "-c", IN_JAX, str(tmp_path)], capture_output=True, text=True, check=False, cwd=Path.cwd()
     )
     assert done.stdout.strip() == "the same", done.stderr
+
+
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize("kind", ["arrow", "pandas"])
+def test_columns_that_are_not_formatted_are_python_objects(tmp_path: Path, kind: str, every: bool) -> None:
+    for each in both_modes(write_pets(tmp_path / "pets.h5"), tmp_path / "cache"):
+        first, second = each.column_names[:2]
+        formatted = each.with_format(kind, columns=[first], output_all_columns=every)
+        assert formatted[second] == each.with_format(None)[second][:]
+        assert type(formatted[first]) is type(each.with_format(kind)[first])
