@@ -48,6 +48,15 @@ def test_every_option_is_in_the_reference_with_its_flag() -> None:
     }
 
 
+def test_every_target_of_the_makefile_is_named_at_its_top_and_in_the_table_for_contributors() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text("utf-8")
+    (targets,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
+    table = re.findall(r"^\| (`make .+?) \|", (REPOSITORY / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
+    head = "\n".join(line for line in makefile.splitlines() if line.startswith("#"))
+    for text in ("\n".join(table), head):
+        assert set(targets.split()) - set(re.findall(r"make (\w+)", text)) == set()
+
+
 def test_every_public_name_is_in_the_reference() -> None:
     text = (REPOSITORY / "docs" / "reference" / "api.md").read_text("utf-8")
     named = {line.split(".")[-1] for line in re.findall(r"^::: ([\w.]+)$", text, re.MULTILINE)}
