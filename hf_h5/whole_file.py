@@ -28,7 +28,8 @@ def write_whole(file: str | os.PathLike[str], content: bytes) -> None:
         else:
             _replace(Path(os.path.realpath(file)), content)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(file)) from error
+        # Of the two names in it, one is nobody's who reads the error.
+        raise OSError(error.errno, error.strerror, os.fspath(file)) from None
 
 
 def _replace(target: Path, content: bytes) -> None:

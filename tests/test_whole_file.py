@@ -88,8 +88,9 @@ def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OSError, match=r"file/x'$"):
         write_whole(tmp_path / "file" / "x", b"new")
-    with pytest.raises(OSError, match=tmp_path.name + "'$"):
+    with pytest.raises(OSError, match=tmp_path.name + "'$") as caught:
         write_whole(tmp_path, b"new")
+    assert caught.value.__cause__ is None, "the command line shows the cause"
 
 
 def test_threads_that_write_one_file_leave_one_of_theirs(tmp_path: Path) -> None:

@@ -136,13 +136,21 @@ class ExportMethods(ViewState):
         target = folder / "rows.arrow"
         with FileLock(f"{target}.lock"):
             if not target.exists():
-                part = folder / "rows.arrow.incomplete"
-                with ArrowWriter(path=str(part), features=self._shown.features) as writer:
-                    for table in self._tables():
-                        writer.write_table(table)
-                    writer.finalize()
-                os.replace(part, target)
+                self._write_rows(target)
         return str(target)
+
+    def _write_rows(self, target: Path) -> None:
+        # The name is always the same, so that what a killed process left is written over.
+        part = target.with_name("rows.arrow.incomplete")
+        try:
+            with ArrowWriter(path=str(part), features=self._shown.features) as writer:
+                for table in self._tables():
+                    writer.write_table(table)
+                writer.finalize()
+            os.replace(part, target)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def _shard_tables(view: ExportMethods, ranges: list[tuple[int, int]]) -> Iterator[tuple[Any, pa.Table]]:

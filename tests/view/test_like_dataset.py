@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hf_h5
-from hf_h5.errors import ColumnError, OptionError, RowError
+from hf_h5.errors import ColumnError, FileChangedError, OptionError, RowError
 from tests.exact import assert_exact
 from tests.view.modes import N_ROWS, both_modes, write_pets
 
@@ -187,6 +188,15 @@ def test_to_dataset_holds_the_rows_in_the_format_of_the_view(modes: Modes, tmp_p
 def test_to_dataset_refuses_what_a_function_makes(modes: Modes) -> None:
     with pytest.raises(OptionError, match="before with_transform"):
         modes[1].with_transform(lambda batch: batch).to_dataset()
+
+
+def test_of_a_cached_file_that_failed_nothing_is_left(tmp_path: Path) -> None:
+    file = write_pets(tmp_path / "pets.h5")
+    with hf_h5.H5TorchView(file) as view:
+        os.utime(file, ns=(1, 1))
+        with pytest.raises(FileChangedError):
+            view.to_dataset(cache_dir=tmp_path / "cache")
+    assert {each.name for each in (tmp_path / "cache").rglob("rows*")} <= {"rows.arrow.lock"}
 
 
 def test_to_iterable_dataset_is_shared_out_and_resumes(modes: Modes) -> None:
