@@ -81,6 +81,16 @@ WORKS = [
     ),
     shuffled("embeddings, gzip and shuffle", 3.0, None, 0.8, file="embeddings, long", batch_size=1024),
     Work(
+        "shuffled epoch, embeddings, against the class",
+        "embeddings of half precision, long",
+        {
+            "hf_h5": partial(by.by_loader, batch_size=1024),
+            "hand-written": partial(by.by_class_of_vectors, batch_size=1024),
+        },
+        "hand-written",
+        2000,
+    ),
+    Work(
         "uniformly random, contiguous, loader",
         "contiguous, long",
         {"hf_h5": by.exact_loader, "hand-written": CLASS, LIMIT: by.by_take},

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 import hf_h5
 
 from .contenders import THREADS, by_bare_decoding, by_memmap, slices_of
-from .handwritten import HandWritten
+from .handwritten import HandWritten, HandWrittenVectors
 
 Work = Callable[[], int]
 
@@ -57,10 +57,20 @@ def by_h5py(file: Path, batch_size: int) -> Work:
 
 def by_class(file: Path, n_batches: int) -> Work:
     """The class that everybody writes, shuffled, in a DataLoader in this process; some batches are enough."""
-    rows = HandWritten(file)
-    sampler = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[: n_batches * 256].tolist()
-    loader = DataLoader(rows, batch_size=256, sampler=sampler)
+    loader = first_batches(HandWritten(file), 256, n_batches)
     return lambda: sum(len(images) for images, _ in loader)
+
+
+def by_class_of_vectors(file: Path, batch_size: int) -> Work:
+    """The same for a file of one column, one batch of it."""
+    loader = first_batches(HandWrittenVectors(file), batch_size, 1)
+    return lambda: sum(map(len, loader))
+
+
+def first_batches(rows: Any, batch_size: int, n_batches: int) -> DataLoader:
+    n_rows = n_batches * batch_size
+    sampler = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:n_rows].tolist()
+    return DataLoader(rows, batch_size=batch_size, sampler=sampler)
 
 
 def by_decoding(file: Path, batch_size: int) -> Work:
