@@ -14,13 +14,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..describe.schema import Column
-from ..read.gather import gather_rows
+from ..read.gather import gather_new, gather_rows
 from ..read.plan import Rows
 
 __all__ = ["NumberRows", "find_numbers"]
 
 # Bits are looked up so many at a time: each takes eight bytes of indices.
 _BITS_AT_ONCE = 1 << 18
+# Rows up to here are made as new arrays: batches of them are small enough for memory that was used before.
+_NEW_ARRAY_ROW = 32 << 10
 
 
 class _NotPlainError(ValueError):
@@ -77,8 +79,13 @@ def _expect_values(array: pa.Array) -> None:
 class NumberRows(Protocol):
     """Rows of numbers by number; reading is safe from any thread."""
 
-    def take(self, rows: Rows, out: NDArray[Any]) -> None:
-        """Fill ``out``, ``(n, *shape)`` of the dtype and contiguous, with rows that are there."""
+    @property
+    def makes_arrays(self) -> bool:
+        """Whether random rows are quicker made as a new array than copied into one that is there."""
+        ...
+
+    def take(self, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Rows that are there, ``(n, *shape)`` of the dtype, in ``out`` if that is given, which is contiguous."""
         ...
 
     def take_row(self, row: int) -> NDArray[Any]:
@@ -130,8 +137,18 @@ def _memory(low: int, high: int, owner: Any) -> NDArray[np.uint8]:
     return np.frombuffer(pa.foreign_buffer(low, high - low, owner) if high > low else b"", np.uint8)
 
 
-class _ByteRows:
-    """Rows of whole bytes."""
+class _Placed:
+    """What rows of whole bytes and rows of bits have in common: memory, and where each row begins in it.
+
+    Parameters
+    ----------
+    step
+        How far it is from one row to the next.
+    unit
+        How many steps are a byte: 8 of bits.
+    """
+
+    unit = 1
 
     def __init__(
         self,
@@ -142,34 +159,50 @@ class _ByteRows:
         owner: Any,
     ) -> None:
         self._dtype, self._shape = dtype, shape
-        self._row_bytes = math.prod(shape) * dtype.itemsize
-        runs = _Runs(starts, places, self._row_bytes)
-        self._memory = _memory(runs.low, runs.high, owner)
-        self._runs = _Runs(starts, places - runs.low, self._row_bytes)
-        self._whole: NDArray[Any] | None = None
-        if len(runs.places) == 1:
-            self._whole = self._memory.view(dtype).reshape(-1, *shape)
+        self._step = math.prod(shape) * (dtype.itemsize if self.unit == 1 else 1)
+        runs = _Runs(starts, places, self._step)
+        low = runs.low // self.unit
+        self._memory = _memory(low, -(-runs.high // self.unit), owner)
+        self._runs = _Runs(starts, places - self.unit * low, self._step)
 
-    def take(self, rows: Rows, out: NDArray[Any]) -> None:
-        if self._whole is not None:
-            if isinstance(rows, range):
-                out[...] = self._whole[rows.start : rows.stop]
-            else:
-                # mode="clip" keeps numpy from buffering its output; the rows were checked.
-                np.take(self._whole, rows, axis=0, out=out, mode="clip")
-        elif isinstance(rows, range):
-            self._copy(rows, out)
+    def _empty(self, rows: Rows) -> NDArray[Any]:
+        return np.empty((len(rows), *self._shape), self._dtype)
+
+
+class _ByteRows(_Placed):
+    """Rows of whole bytes."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._whole: NDArray[Any] | None = None
+        if len(self._runs.places) == 1:
+            self._whole = self._memory.view(self._dtype).reshape(-1, *self._shape)
+
+    @property
+    def makes_arrays(self) -> bool:
+        return self._whole is None and self._step <= _NEW_ARRAY_ROW
+
+    def take(self, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        if self._whole is None and out is None and not isinstance(rows, range) and self.makes_arrays:
+            found = gather_new(self._memory, self._runs.find(rows), self._step)
+            return found.view(self._dtype).reshape(-1, *self._shape)
+        made = self._empty(rows) if out is None else out
+        if isinstance(rows, range):
+            self._copy(rows, made)
+        elif self._whole is not None:
+            # mode="clip" keeps numpy from buffering its output; the rows were checked.
+            np.take(self._whole, rows, axis=0, out=made, mode="clip")
         elif len(rows):
-            flat = out.reshape(-1).view(np.uint8)
-            gather_rows(self._memory, self._runs.find(rows), self._row_bytes, flat)
+            gather_rows(self._memory, self._runs.find(rows), self._step, made.reshape(-1).view(np.uint8))
+        return made
 
     def _copy(self, rows: range, out: NDArray[Any]) -> None:
         """Copy rows in order, run by run."""
         starts, flat, row = self._runs.starts, out.reshape(-1).view(np.uint8), rows.start
         while row < rows.stop:
             stop = min(rows.stop, int(starts[np.searchsorted(starts, row, side="right")]))
-            place, at = self._runs.find_one(row), (row - rows.start) * self._row_bytes
-            n_bytes = (stop - row) * self._row_bytes
+            place, at = self._runs.find_one(row), (row - rows.start) * self._step
+            n_bytes = (stop - row) * self._step
             flat[at : at + n_bytes] = self._memory[place : place + n_bytes]
             row = stop
 
@@ -181,32 +214,21 @@ class _ByteRows:
         return array.copy()
 
 
-class _BitRows:
+class _BitRows(_Placed):
     """Rows of truth values, of which Arrow has eight in a byte."""
 
-    def __init__(
-        self,
-        dtype: np.dtype[Any],
-        shape: tuple[int, ...],
-        starts: NDArray[np.int64],
-        places: NDArray[np.int64],
-        owner: Any,
-    ) -> None:
-        self._shape, self._size = shape, math.prod(shape)
-        runs = _Runs(starts, places, self._size)
-        low = runs.low // 8
-        self._memory = _memory(low, -(-runs.high // 8), owner)
-        self._runs = _Runs(starts, places - 8 * low, self._size)
+    unit = 8
+    makes_arrays = False
 
-    def take(self, rows: Rows, out: NDArray[Any]) -> None:
-        bits = np.arange(self._size)
-        step = max(1, _BITS_AT_ONCE // self._size)
-        flat = out.reshape(len(rows), self._size)
+    def take(self, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        made = self._empty(rows) if out is None else out
+        bits = np.arange(self._step)
+        step = max(1, _BITS_AT_ONCE // self._step)
+        flat = made.reshape(len(rows), self._step)
         for start in range(0, len(rows), step):
             places = self._runs.find(rows[start : start + step])[:, np.newaxis] + bits
             flat[start : start + step] = (self._memory[places >> 3] >> (places & 7).astype(np.uint8)) & 1
+        return made
 
     def take_row(self, row: int) -> NDArray[Any]:
-        out = np.empty((1, *self._shape), np.bool_)
-        self.take(range(row, row + 1), out)
-        return out
+        return self.take(range(row, row + 1))

@@ -12,6 +12,7 @@ from ..describe.elements import FeatureSpec
 from ..describe.schema import Column, Part, Table
 from ..errors import ClosedError, ColumnError, RowError, closest_names
 from ..read.plan import Rows, as_rows
+from ..read.rows import RowSource
 from .columns import number_column, other_column
 from .gathering import Gathering
 from .numbers import NumberRows, find_numbers
@@ -21,7 +22,7 @@ __all__ = ["ArrowReader"]
 Batch = dict[str, Any]
 
 
-class ArrowReader:
+class ArrowReader(RowSource):
     """Reads rows of an Arrow table; thread-safe, and pickled as that table is: by path where it is mapped.
 
     Columns of numbers of one shape, each of which has a value, are copied out of the Arrow buffers, row by row, into
@@ -50,6 +51,7 @@ class ArrowReader:
         self._numbers: dict[str, NumberRows] = {}
         columns = {name: self._make_column(name) for name in specs}
         part = Part(file, "", data.num_rows, columns)
+        self._makes_arrays = frozenset(name for name, numbers in self._numbers.items() if numbers.makes_arrays)
         self._table = Table("/", columns, (part,), "rows of a datasets.Dataset")
         self._gathering = Gathering(data)
         self._checks = _checks_of(data)
@@ -140,16 +142,11 @@ class ArrowReader:
         return found
 
     def _take(self, numbers: NumberRows, name: str, rows: Rows, out: NDArray[Any] | None) -> NDArray[Any]:
-        column = self._table.columns[name]
-        if out is not None and out.dtype == column.dtype and out.flags.c_contiguous:
-            numbers.take(rows, out)
-            return out
-        shape = tuple(size for size in column.row_shape if size is not None)
-        made = np.empty((len(rows), *shape), column.dtype)
-        numbers.take(rows, made)
         if out is None:
-            return made
-        out[...] = made
+            return numbers.take(rows)
+        if out.dtype == self._table.columns[name].dtype and out.flags.c_contiguous:
+            return numbers.take(rows, out)
+        out[...] = numbers.take(rows)
         return out
 
     def _others(self, rows: Rows, names: tuple[str, ...]) -> Batch:
@@ -161,6 +158,11 @@ class ArrowReader:
             raise ClosedError("the reader is closed", file=self._file, hint="make the view again")
         for check in self._checks:
             check()
+
+    @property
+    def makes_arrays(self) -> frozenset[str]:
+        """Columns of which random rows are quicker read without ``out``."""
+        return self._makes_arrays
 
     def row_groups(self) -> NDArray[np.int64]:
         """``(k + 1,)`` boundaries of rows that are worth reading together: about a megabyte of them."""

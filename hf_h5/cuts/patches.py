@@ -33,7 +33,7 @@ _SINGLE = ("constant", "counter")
 _BLOCK_BYTES = 16 << 20
 
 
-class PatchSource:
+class PatchSource(RowSource):
     """Blocks of the arrays that another source holds one after the other; pickles with that source.
 
     A volume are rows of one part: its first axis are rows, the others those of the largest column. A column of rows

@@ -33,7 +33,7 @@ _GROUP_BYTES = 8 << 20
 _SCRATCH_BYTES = 16 << 20
 
 
-class WindowSource:
+class WindowSource(RowSource):
     """Rows of another source, ``length`` of them at a time; pickles with that source.
 
     A column of rows ``(...)`` becomes one of rows ``(length, ...)``. What no dataset holds stays single: of constants

@@ -15,6 +15,7 @@ from ..describe.schema import Schema, Table
 from ..errors import ClosedError, FileChangedError, RowError
 from ..read.cache import CacheInfo
 from ..read.plan import as_rows
+from ..read.rows import RowSource
 from ..remote.known import hand_over, is_url, take_over
 from ..remote.secrets import seal, unseal
 from ..resolve.tables import Resolved
@@ -83,7 +84,7 @@ def _first_name(files: Any) -> str:
     return _first_name(values[0]) if values else ""
 
 
-class IsolatedReader:
+class IsolatedReader(RowSource):
     """A ``TableReader`` in a process of its own; see there. Pickles as its table and options.
 
     Parameters

@@ -28,6 +28,7 @@ from .h5py_route import LibraryFiles
 from .plan import Places, Rows, as_rows
 from .pool import default_threads
 from .routes import Routes
+from .rows import RowSource
 from .single_rows import SingleRows
 from .source import LocalSource, fingerprint_of
 from .values import ValueProblemError, decode_values, pick_field, relabel
@@ -41,7 +42,7 @@ DEFAULT_CACHE_BYTES = 256_000_000
 _HERE_BYTES = 4 << 20
 
 
-class TableReader:
+class TableReader(RowSource):
     """Reads rows of a table; thread-safe, fork-safe, and pickled without its handles.
 
     Parameters

@@ -17,7 +17,10 @@ __all__ = ["RowSource"]
 
 
 class RowSource(Protocol):
-    """Rows by number. Implementations are thread-safe, and pickle without handles, threads and locks."""
+    """Rows by number. Implementations are thread-safe, and pickle without handles, threads and locks.
+
+    Classes that inherit from it say so, and have what is the same for nearly all of them.
+    """
 
     @property
     def schema(self) -> Table:
@@ -43,6 +46,11 @@ class RowSource(Protocol):
     ) -> dict[str, NDArray[Any]]:
         """Read rows as ``read`` does, with as little help of other threads as can be."""
         ...
+
+    @property
+    def makes_arrays(self) -> frozenset[str]:
+        """Columns of numbers of which ``read_here`` makes new arrays quicker than it fills those of ``out``."""
+        return frozenset()
 
     def row_groups(self) -> NDArray[np.int64]:
         """``(k + 1,)`` boundaries of rows that are worth reading together (they share chunks)."""

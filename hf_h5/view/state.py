@@ -145,10 +145,11 @@ class ViewState:
         """Read rows of the view; ``names`` are the table's columns."""
         rows = self._source_rows(keys)
         arrays = BatchArrays({name: self._table.columns[name] for name in names}, self._memory)
-        out = arrays.make(len(rows), arrays.numbers)
         if isinstance(rows, range):
-            return self._source.read(rows, names, out)
-        return self._source.read_here(rows, names, out)
+            return self._source.read(rows, names, arrays.make(len(rows), arrays.numbers))
+        made_there = self._source.makes_arrays
+        wanted = [name for name in arrays.numbers if name not in made_there]
+        return self._source.read_here(rows, names, arrays.make(len(rows), wanted))
 
     def _batches(self, columns: Sequence[str] | None, batch_rows: int | None = None) -> Iterable[tuple[int, Any]]:
         """Go through all rows once: the position of each batch's first row, and the arrays of some shown columns."""

@@ -167,6 +167,31 @@ def test_wrong_rows_and_columns_and_use_after_close(cached: datasets.Dataset) ->
         view[0]
 
 
+@pytest.mark.parametrize("row_shape", [(3,), (32, 32, 3), (300, 300)])
+def test_rows_that_lie_in_several_places(row_shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).integers(0, 255, (12, *row_shape), np.uint8)
+    kind = f"Array{len(row_shape)}D" if len(row_shape) > 1 else "List"
+    feature = datasets.List(datasets.Value("uint8"), length=3)
+    if kind != "List":
+        feature = getattr(datasets, kind)(row_shape, "uint8")
+    made = [
+        datasets.Dataset.from_dict({"x": list(part)}, features=datasets.Features(x=feature))
+        for part in np.split(values, 3)
+    ]
+    view = View.from_dataset(datasets.concatenate_datasets(made)).with_format("numpy", dtype=None)
+    reader = view._source
+    assert ("x" in reader.makes_arrays) == (values[0].nbytes <= 32 << 10)
+    order = np.array([11, 0, 4, 4, 7])
+    out = np.zeros((5, *row_shape), np.uint8)
+    assert reader.read_here(order, ["x"], {"x": out})["x"] is out
+    for found in (out, view[order]["x"], reader.read(order, ["x"])["x"]):
+        assert np.array_equal(found, values[order])
+        assert found.dtype == np.uint8
+        found += 1
+    assert np.array_equal(view[:]["x"], values)
+    assert reader.read(order[:0], ["x"])["x"].shape == (0, *row_shape)
+
+
 def test_the_reader_fills_what_it_is_given(cached: datasets.Dataset) -> None:
     reader = View.from_dataset(cached)._source
     out = {"image": np.zeros((2, 5, 4, 3), np.uint8), "row": np.zeros((4,), np.int64)[::2]}

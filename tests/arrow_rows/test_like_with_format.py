@@ -48,11 +48,20 @@ def outcome(use: Callable[[], Any]) -> Any:
 
 
 def comparable(batch: Any) -> Any:
-    """Tables by type and values: in which chunks they come is nobody's promise."""
+    """Tables by type and values: in which chunks they come is nobody's promise.
+
+    Nor is which of the many NaNs a half becomes as a float: that hangs on the processor's instructions.
+    """
     if isinstance(batch, pa.Table):
         return str(batch.schema.remove_metadata()), str(batch.to_pylist())
     if isinstance(batch, pd.DataFrame):
         return str(batch.dtypes), str(batch.to_dict("list"))
+    if isinstance(batch, dict):
+        return {name: comparable(values) for name, values in batch.items()}
+    if isinstance(batch, torch.Tensor) and batch.is_floating_point():
+        return torch.where(torch.isnan(batch), torch.nan, batch)
+    if isinstance(batch, np.ndarray) and batch.dtype.kind == "f":
+        return np.where(np.isnan(batch), np.array(np.nan, batch.dtype), batch)
     return batch
 
 
