@@ -12,17 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from .describe.options import Options
+from .describe.options import NEUTRAL, Options
 from .describe.outside import outside_files
 from .registry import CACHE_VERSION
 
-__all__ = ["NEUTRAL", "cache_key"]
-
-NEUTRAL = frozenset({"allow_external", "batch_size", "isolate", "limits", "remote_cache_bytes", "route", "threads"})
-"""Options that change how rows come, or whether, but not which values they hold.
-
-What ``allow_external`` lets in counts by the files that are read because of it.
-"""
+__all__ = ["cache_key"]
 
 Facts = tuple[Any, ...]
 
@@ -33,7 +27,8 @@ def cache_key(options: Options, data_files: Mapping[str, Sequence[str]] | None) 
     Parameters
     ----------
     options
-        Those that equal their default, and neutral ones, do not count.
+        Those that equal their default, and neutral ones, do not count; what ``allow_external`` lets in counts by the
+        files that are read because of it.
     data_files
         Files by split, as ``datasets`` resolved them: paths or URLs, with their origins beside.
 

@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "whole_file": frozenset(),
     "cache_home": frozenset(),
+    "version": frozenset(),
     "sampling": frozenset({"errors"}),
     "sharding": frozenset(),
     "splitting": frozenset({"errors"}),
@@ -52,7 +53,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "isolate": frozenset({"errors", "describe", "remote", "resolve", "read"}),
     "assemble": frozenset({"errors", "describe", "registry"}),
     "arrow_rows": frozenset({"errors", "describe", "read"}),
-    "hub": frozenset({"errors", "describe", "registry", "remote", "resolve", "read", "assemble", "whole_file"}),
+    "hub": frozenset(
+        {"errors", "describe", "registry", "remote", "resolve", "read", "assemble", "version", "whole_file"}
+    ),
     "batching": frozenset({"errors", "describe", "read", "assemble", "isolate", "sharding"}),
 }
 """Per room, the rooms it may import besides itself. A new room needs a line here."""

@@ -12,9 +12,9 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from ..tools.console import Console
+from ..version import installed_version
 from . import bench, completion, convert, demo, describe, doctor, index, plan, repack, upload, verify
 from .messages import EXPECTED, WarningPrinter, print_error
 from .style import CommandParser, MainHelp
@@ -93,12 +93,5 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _versions() -> str:
-    found = [f"{name} {_version(name)}" for name in ("hf-h5", "datasets", "h5py", "torch")]
+    found = [f"{name} {installed_version(name)}" for name in ("hf-h5", "datasets", "h5py", "torch")]
     return f"{found[0]} ({', '.join(found[1:])}, Python {sys.version.split()[0]})"
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"

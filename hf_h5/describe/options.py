@@ -16,7 +16,7 @@ from .axes import check_axis
 from .elements import FeatureSpec
 from .limits import Limits, make_limits
 
-__all__ = ["CHOICES", "Options", "count_bytes", "make_options", "plain_spec"]
+__all__ = ["CHOICES", "NEUTRAL", "Options", "count_bytes", "make_options", "plain_spec"]
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -30,6 +30,9 @@ CHOICES = {
     "arrays": ("array", "list"),
 }
 """The values that an option may have; ``splits`` may be a mapping, too."""
+
+NEUTRAL = frozenset({"allow_external", "batch_size", "isolate", "limits", "remote_cache_bytes", "route", "threads"})
+"""Options that change how rows come, or whether, but not which values they hold."""
 
 _KINDS: dict[str, tuple[type, str]] = {
     "table": (str, "a path inside the file"),

@@ -8,10 +8,10 @@ import re
 from typing import Any
 
 from ..errors import MissingFileError, OptionError
+from ..version import installed_version
 from .description import remove_description
 from .plan import Plan, parse_plan
-from .planning import package_version
-from .storage import Folder, open_folder
+from .storage import Folder, open_folder, open_folder_of
 
 __all__ = ["MANIFEST", "load_plan", "open_output", "save_plan"]
 
@@ -25,8 +25,8 @@ _HEAD_BYTES = 200
 
 def save_plan(plan: Plan, file: str | os.PathLike[str]) -> None:
     """Write a plan to a path or URL, as JSON."""
-    folder, _, name = os.fspath(file).rpartition("/")
-    open_folder(folder or ".").write_text(name, plan.to_json())
+    folder, name = open_folder_of(file)
+    folder.write_text(name, plan.to_json())
 
 
 def load_plan(file: str | os.PathLike[str]) -> Plan:
@@ -39,11 +39,11 @@ def load_plan(file: str | os.PathLike[str]) -> Plan:
     OptionError
         If it holds no plan, or one of another version.
     """
-    folder, _, name = os.fspath(file).rpartition("/")
-    text = open_folder(folder or ("/" if os.fspath(file).startswith("/") else ".")).read_text(name)
+    folder, name = open_folder_of(file)
+    text = folder.read_text(name)
     if text is None:
         raise MissingFileError("there is no such plan", file=file, hint="hf-h5 plan FILES -o plan.json makes one")
-    return parse_plan(text, source=os.fspath(file), version=package_version())
+    return parse_plan(text, source=os.fspath(file), version=installed_version())
 
 
 def open_output(plan: Plan, out: str | os.PathLike[str], *, overwrite: bool = False) -> Folder:

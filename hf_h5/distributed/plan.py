@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from ..cache_key import NEUTRAL
+from ..describe.options import NEUTRAL
 from ..describe.wording import count_text
 from ..errors import OptionError
 

@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,10 @@ from ..opening import count_bytes
 from ..read.source import fingerprint_of
 from ..resolve.saved import plain_splits
 from ..sharding import cut_by_bytes
+from ..version import installed_version
 from .plan import FORMATS, FileVersion, Plan, PlannedShard
 
-__all__ = ["DEFAULT_SHARD_SIZE", "make_plan", "package_version", "plain_features", "plain_options"]
+__all__ = ["DEFAULT_SHARD_SIZE", "make_plan", "plain_features", "plain_options"]
 
 DEFAULT_SHARD_SIZE = "500MB"
 
@@ -68,7 +68,7 @@ def make_plan(
     used = set(versions)
     return Plan(
         format=format,
-        version=package_version(),
+        version=installed_version(),
         target_shard_bytes=target,
         options=plain_options(chosen),
         features=plain_features(first, chosen),
@@ -78,14 +78,6 @@ def make_plan(
         shards=tuple(_shards(tables, versions, target, format)),
         tables=plain_splits(tables),
     )
-
-
-def package_version() -> str:
-    """The version of this package as it is installed."""
-    try:
-        return version("hf-h5")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def plain_features(table: Table, options: Options) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from ..describe.urls import is_url
 from ..errors import MissingPackageError
 
-__all__ = ["Folder", "open_folder", "part_name"]
+__all__ = ["Folder", "open_folder", "open_folder_of", "part_name"]
 
 _PART = re.compile(r"\.(?P<name>.+)\.(?P<host>[^.]+)\.(?P<pid>\d+)-\d+\.part")
 _COUNTER = itertools.count()
@@ -155,6 +155,12 @@ def open_folder(place: str | os.PathLike[str]) -> Folder:
     """The folder of a path or URL; it need not be there yet."""
     name = os.fspath(place)
     return _RemoteFolder(name) if is_url(name) else _LocalFolder(os.path.abspath(name))
+
+
+def open_folder_of(file: str | os.PathLike[str]) -> tuple[Folder, str]:
+    """The folder that a file lies in, and its name there."""
+    folder, slash, name = os.fspath(file).rpartition("/")
+    return open_folder(folder or slash or "."), name
 
 
 def _host() -> str:

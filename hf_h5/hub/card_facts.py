@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..describe.options import NEUTRAL
 from ..describe.schema import Column
 
-__all__ = ["NEUTRAL", "CardFacts", "Config", "Source", "Split"]
+__all__ = ["CardFacts", "Config", "Source", "Split"]
 
-NEUTRAL = frozenset({"allow_external", "arrays", "batch_size", "isolate", "limits", "route", "threads"})
-"""Options that do not change which values there are; they are about the machine that converted."""
+# "arrays" is about features, which the card has itself.
+_UNTOLD = NEUTRAL | {"arrays"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Config:
     download_bytes
         Bytes of the files.
     options
-        Options of this package with which the files are read; for HDF5 as it is.
+        Options of this package with which the files are read.
     """
 
     name: str
@@ -58,6 +59,11 @@ class Config:
     @property
     def n_rows(self) -> int:
         return sum(split.n_rows for split in self.splits.values())
+
+    @property
+    def told_options(self) -> dict[str, Any]:
+        """The options without those that are about the machine that converted, and change no values."""
+        return {name: value for name, value in self.options.items() if name not in _UNTOLD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +104,8 @@ class CardFacts:
     @property
     def n_rows(self) -> int:
         return sum(config.n_rows for config in self.configs)
+
+    @property
+    def rows(self) -> dict[str, dict[str, int]]:
+        """Rows by configuration and split."""
+        return {config.name: {name: split.n_rows for name, split in config.splits.items()} for config in self.configs}

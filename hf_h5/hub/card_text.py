@@ -12,7 +12,7 @@ from typing import Any
 from ..describe.schema import Column
 from ..describe.wording import bytes_text, count_text, shortened
 from ..errors import shown
-from .card_facts import NEUTRAL, CardFacts, Config, Source
+from .card_facts import CardFacts, Config, Source
 
 __all__ = ["card_body", "plain_text", "title_of"]
 
@@ -68,7 +68,7 @@ def _usage(facts: CardFacts) -> str:
             "view = hf_h5.H5TorchView.from_dataset(ds)",
             "",
             "# The same rows from the HDF5 files, read in place:",
-            f"view = hf_h5.H5TorchView({file}{_split(config)}{_arguments(config.options)})",
+            f"view = hf_h5.H5TorchView({file}{_split(config)}{_arguments(config.told_options)})",
         ]
         return _code(lines)
     files = ", ".join(f'"hf://datasets/{facts.repo_id}/{shown(file)}"' for file in config.data_files["train"])
@@ -83,7 +83,7 @@ def _usage(facts: CardFacts) -> str:
         *others,
         "",
         "# Direct: rows are read from the Hub when they are asked for; nothing is downloaded first.",
-        f"view = hf_h5.H5TorchView({files}{_split(config)}{_arguments(config.options)})",
+        f"view = hf_h5.H5TorchView({files}{_split(config)}{_arguments(config.told_options)})",
     ]
     return _code(lines)
 
@@ -99,7 +99,7 @@ def _split(config: Config) -> str:
 def _arguments(options: Mapping[str, Any]) -> str:
     # What was asked for of the features is what the rows have.
     texts = {name: "ds.features" if name == "features" else repr(value) for name, value in options.items()}
-    return "".join(f", {name}={text}" for name, text in texts.items() if name not in NEUTRAL)
+    return "".join(f", {name}={text}" for name, text in texts.items())
 
 
 def _string(text: str) -> str:

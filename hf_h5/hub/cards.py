@@ -92,7 +92,7 @@ def _metadata_config(config: Config) -> dict[str, Any]:
         for split, patterns in config.data_files.items()
     ]
     # Builders of other kinds of files do not know our options.
-    return {"data_files": files, **(config.options if config.features is None else {})}
+    return {"data_files": files, **(config.told_options if config.features is None else {})}
 
 
 def _info(config: Config) -> datasets.DatasetInfo:

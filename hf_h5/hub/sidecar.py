@@ -8,7 +8,6 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from ..read.fingerprint import Fingerprint
 from ..read.index import build_index, why_not_direct
 from ..remote.index_file import ENDING, Chunks, FileIndex, Image, pack_index
 from ..resolve.tables import describe_handle
+from ..version import installed_version
 from ..whole_file import write_whole
 
 __all__ = ["write_index"]
@@ -69,15 +69,8 @@ def write_index(file: str | os.PathLike[str], target: str | os.PathLike[str] | N
         raise FileChangedError("the file changed while its index was made", file=name, hint="close it and try again")
     index = FileIndex(before.size, sha256, git_oid, image, chunks, contiguous)
     place = Path(target) if target is not None else Path(name + ENDING)
-    write_whole(place, pack_index(index, _made_by()))
+    write_whole(place, pack_index(index, f"hf_h5 {installed_version()}"))
     return place
-
-
-def _made_by() -> str:
-    try:
-        return f"hf_h5 {version('hf-h5')}"
-    except PackageNotFoundError:
-        return "hf_h5"
 
 
 def _find_storage(

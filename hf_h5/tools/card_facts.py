@@ -6,15 +6,15 @@ import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ..describe.schema import Schema
-from ..hub.card_facts import Source
+from ..hub.card_facts import CardFacts, Config, Source
 from ..hub.checksums import sha256_of
 from ..opening import describe
+from ..version import installed_version
 
-__all__ = ["command_text", "describe_for_card", "package_version", "source_facts", "tables_by_config"]
+__all__ = ["card_facts", "command_text", "describe_for_card", "tables_by_config"]
 
 _OF_ONE_TABLE = ("columns", "table", "class_labels", "features", "join", "axis")
 """Options that choose, or make, one table: the others of the file are then not pushed."""
@@ -51,7 +51,15 @@ def _config_name(table: str, taken: Mapping[str, Any]) -> str:
     return name
 
 
-def source_facts(files: Sequence[str]) -> list[Source]:
+def card_facts(
+    repo_id: str, configs: Sequence[Config], schema: Schema, files: Sequence[str], argv: Sequence[str]
+) -> CardFacts:
+    """All that a card tells of files and the command that brought them, with the files' checksums."""
+    attrs = {**schema.attrs, **schema.metadata}
+    return CardFacts(repo_id, configs, _sources(files), attrs, command_text(argv, files), installed_version())
+
+
+def _sources(files: Sequence[str]) -> list[Source]:
     """Names, sizes and checksums of files; only the name of one behind a URL. Folders of this machine are left out."""
     return [
         Source(file, None, None)
@@ -76,11 +84,3 @@ def command_text(argv: Sequence[str], files: Sequence[str]) -> str:
             local = "://" not in word and (os.path.abspath(word) in known or os.path.isabs(word))
             words.append(os.path.basename(word) if local else word)
     return shlex.join(["hf-h5", *words])
-
-
-def package_version() -> str:
-    """The version of this package as it is installed."""
-    try:
-        return version("hf-h5")
-    except PackageNotFoundError:
-        return "not installed"

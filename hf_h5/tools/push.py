@@ -23,7 +23,7 @@ from ..hub.parquet import Shards, folder_beside_caches, read_shards
 from ..hub.push import push_files
 from ..hub.repository import Repository, open_repository
 from ..isolate.choose import resolve
-from .card_facts import command_text, describe_for_card, package_version, source_facts, tables_by_config
+from .card_facts import card_facts, describe_for_card, tables_by_config
 from .console import Console
 from .convert import run_convert
 
@@ -119,14 +119,7 @@ def run_push(
                 say=_of_shards(told.say),
             )
         pushed.append(_look(names, name, place, root / place, chosen))
-    facts = CardFacts(
-        repo_id,
-        [each.config for each in pushed],
-        source_facts(names),
-        {**schema.attrs, **schema.metadata},
-        command_text(argv, names),
-        package_version(),
-    )
+    facts = card_facts(repo_id, [each.config for each in pushed], schema, names, argv)
     _push(repository, pushed, facts, told)
     if output is None:
         shutil.rmtree(root, ignore_errors=True)
@@ -182,9 +175,8 @@ def _push(repository: Repository, pushed: Sequence[_Pushed], facts: CardFacts, c
 
 
 def _tell(repository: Repository, facts: CardFacts, console: Console) -> None:
-    rows = {config.name: {name: split.n_rows for name, split in config.splits.items()} for config in facts.configs}
     loading = f"load it with datasets.load_dataset({facts.repo_id!r})"
     others = [config.name for config in facts.configs if config.name != "default"]
     more = f"; other tables: {', '.join(others)}" if others else ""
     text = f"{repository.url}: {facts.configs[0].n_rows:,} rows; {loading}{more}"
-    console.result(text, {"url": repository.url, "rows": rows}, brief=repository.url)
+    console.result(text, {"url": repository.url, "rows": facts.rows}, brief=repository.url)

@@ -13,14 +13,14 @@ from ..describe.opening import expand_files
 from ..describe.options import make_options
 from ..describe.wording import count_text
 from ..errors import OptionError
-from ..hub.card_facts import NEUTRAL, CardFacts, Config, Split
+from ..hub.card_facts import CardFacts, Config, Split
 from ..hub.cards import make_card
 from ..hub.push import push_files
 from ..hub.repository import Repository, open_repository
 from ..hub.sidecar import write_index
 from ..isolate.choose import resolve
 from ..remote.index_file import ENDING
-from .card_facts import command_text, describe_for_card, package_version, source_facts, tables_by_config
+from .card_facts import card_facts, describe_for_card, tables_by_config
 from .console import Console
 
 __all__ = ["run_upload"]
@@ -78,14 +78,7 @@ def run_upload(
     schema = describe_for_card(names[0], given)
     repository = open_repository(repo_id, private=private)
     configs = [_config(name, names, list(local), chosen) for name, chosen in tables_by_config(schema, given).items()]
-    facts = CardFacts(
-        repo_id,
-        configs,
-        source_facts(names),
-        {**schema.attrs, **schema.metadata},
-        command_text(argv, names),
-        package_version(),
-    )
+    facts = card_facts(repo_id, configs, schema, names, argv)
     with tempfile.TemporaryDirectory(prefix="hf-h5-indices-") as folder:
         uploaded = {name: Path(file) for name, file in local.items()}
         for name, file in local.items():
@@ -122,8 +115,7 @@ def _config(name: str, files: list[str], in_repo: list[str], options: Mapping[st
     tables = resolve({"train": files}, make_options(**options)).splits
     first = next(iter(tables.values()))
     splits = {split: Split(table.num_rows, table.logical_bytes) for split, table in tables.items()}
-    kept = {key: value for key, value in options.items() if key not in NEUTRAL}
-    return Config(name, first.columns, splits, {"train": in_repo}, options=kept)
+    return Config(name, first.columns, splits, {"train": in_repo}, options=options)
 
 
 def _say_others(repository: Repository, uploaded: Mapping[str, Path], console: Console) -> None:
@@ -136,11 +128,10 @@ def _say_others(repository: Repository, uploaded: Mapping[str, Path], console: C
 
 
 def _tell(repository: Repository, facts: CardFacts, console: Console) -> None:
-    rows = {config.name: {name: split.n_rows for name, split in config.splits.items()} for config in facts.configs}
     first = facts.configs[0]
     file = first.data_files["train"][0]
     text = (
         f"{repository.url}: {first.n_rows:,} rows in {count_text(len(first.data_files['train']), 'file')}; "
         f"read them there with hf_h5.H5TorchView('hf://datasets/{facts.repo_id}/{file}')"
     )
-    console.result(text, {"url": repository.url, "rows": rows}, brief=repository.url)
+    console.result(text, {"url": repository.url, "rows": facts.rows}, brief=repository.url)

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hf_h5.distributed import Plan, convert_shard, finalize, load_plan, make_plan, save_plan
+from hf_h5.distributed import Plan, convert_shard, finalize, load_plan, make_plan, save_plan, storage
+from hf_h5.distributed.storage import open_folder_of
 from hf_h5.errors import FileChangedError, H5Warning, MissingFileError, OptionError
 from hf_h5.sharding import cut_by_bytes
 from tests.distributed.sources import write_files
@@ -43,6 +44,16 @@ def test_a_plan_comes_back_from_its_file(tmp_path: Path) -> None:
     plan = make_plan(write_files(tmp_path), "1kB", **options)
     save_plan(plan, tmp_path / "plan.json")
     assert load_plan(tmp_path / "plan.json") == plan
+
+
+@pytest.mark.parametrize(
+    ("file", "folder"), [("plan.json", "."), ("/plan.json", "/"), ("a/plan.json", "a"), ("s3://b/plan.json", "s3://b")]
+)
+def test_a_plan_is_written_where_it_is_looked_for(file: str, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    places: list[str] = []
+    monkeypatch.setattr(storage, "open_folder", places.append)
+    assert open_folder_of(file)[1] == "plan.json"
+    assert places == [folder]
 
 
 def test_a_person_can_read_a_plan(tmp_path: Path) -> None:

@@ -64,9 +64,8 @@ def test_the_text_tells_people(told: str) -> None:
 
 
 def test_hdf5_as_it_is_comes_with_its_options_and_without_features() -> None:
-    config = Config(
-        "default", {"images": IMAGES}, {"train": Split(1000, 1)}, {"train": ["a.h5"]}, options={"table": "/a"}
-    )
+    options = {"table": "/a", "threads": 2, "remote_cache_bytes": 0, "arrays": "list"}
+    config = Config("default", {"images": IMAGES}, {"train": Split(1000, 1)}, {"train": ["a.h5"]}, options=options)
     card = make_card(facts(configs=[config]))
     data = DatasetCard(card).data.to_dict()
     assert data["configs"] == [
