@@ -43,8 +43,8 @@ class PatchSource(RowSource):
     Parameters
     ----------
     source
-        Where the rows come from; it is closed along. If it has ``fetch_boxes``, only the chunks that patches touch
-        are read; else whole rows.
+        Where the rows come from; it is closed along. Where its ``fetch_boxes`` can, only the chunks that patches
+        touch are read; else whole rows.
     rows
         Those that may be in patches, in order.
     shape, stride
@@ -223,9 +223,7 @@ class PatchSource(RowSource):
         for part in np.unique(parts).tolist():
             numbers = np.flatnonzero(parts == part).tolist()
             boxes = [_box(corners[number], extents[number], target[number]) for number in numbers]
-            if self._has_boxes(name, part):
-                self._source.fetch_boxes(part, name, boxes)  # type: ignore[attr-defined]
-            else:
+            if not (self._is_stored(name, part) and self._source.fetch_boxes(part, name, boxes)):
                 self._read_rows(name, part, boxes)
         if self._pad is not None:
             wanted = np.array(target.shape[1 : n_axes + 1])
@@ -233,10 +231,10 @@ class PatchSource(RowSource):
             for number in np.flatnonzero((extents < wanted).any(axis=1)).tolist():
                 _pad_patch(target[number], extents[number].tolist(), filling)
 
-    def _has_boxes(self, name: str, part: int) -> bool:
+    def _is_stored(self, name: str, part: int) -> bool:
         """Whether values of a part are numbers in the bytes of a dataset, as they are wanted or narrower."""
         column, wanted = self._source.schema.parts[part].columns[name], self._table.columns[name]
-        if column.take != "rows" or column.fields or column.memory is None or not hasattr(self._source, "fetch_boxes"):
+        if column.take != "rows" or column.fields or column.memory is None:
             return False
         is_number = isinstance(column.element, Number) and isinstance(wanted.element, Number)
         base = column.memory.base.newbyteorder("=")
@@ -265,10 +263,7 @@ class PatchSource(RowSource):
 
     def cache_info(self) -> CacheInfo:
         """How much the cache of decoded chunks holds, and how often it helped."""
-        found: CacheInfo = (
-            self._source.cache_info() if hasattr(self._source, "cache_info") else CacheInfo(0, 0, 0, 0, 0)
-        )
-        return found
+        return self._source.cache_info()
 
     def close(self) -> None:
         """Close the source."""

@@ -208,10 +208,7 @@ class WindowSource(RowSource):
 
     def cache_info(self) -> CacheInfo:
         """How much the cache of decoded chunks holds, and how often it helped."""
-        found: CacheInfo = (
-            self._source.cache_info() if hasattr(self._source, "cache_info") else CacheInfo(0, 0, 0, 0, 0)
-        )
-        return found
+        return self._source.cache_info()
 
     def close(self) -> None:
         """Close the source."""

@@ -6,7 +6,6 @@ import hashlib
 import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
 import h5py
@@ -183,13 +182,14 @@ class TableReader(RowSource):
         found, others = self._single.gather(rows, tuple(columns), out)
         return found | self._read(rows, others, out) if others else found
 
-    def fetch_boxes(self, number: int, name: str, boxes: Sequence[Box]) -> None:
+    def fetch_boxes(self, number: int, name: str, boxes: Sequence[Box]) -> bool:
         """Fill the arrays of boxes of a column of numbers, in part ``number``; their first axis are its rows."""
         if self._closed:
             raise ClosedError("the reader is closed", file=self._name, hint="open the file again")
         part = self._table.parts[number]
         column = part.columns[name]
         self._routes_of_this_process().fetch_boxes(part.file_of(column), part.path_of(column), column, boxes)
+        return True
 
     def row_groups(self) -> NDArray[np.int64]:
         """``(k + 1,)`` boundaries of the rows that share chunks of the column with the most bytes."""
@@ -244,14 +244,6 @@ class TableReader(RowSource):
         self._closed = True
         self._routes.close()
         self._library.close()
-
-    def __enter__(self) -> TableReader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)

@@ -6,12 +6,14 @@ Pure; no I/O.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..describe.schema import Table
+from .boxes import Box
+from .cache import CacheInfo
 
 __all__ = ["RowSource"]
 
@@ -61,6 +63,26 @@ class RowSource(Protocol):
         """A short text that changes when the rows may have changed."""
         ...
 
+    def fetch_boxes(self, number: int, name: str, boxes: Sequence[Box]) -> bool:
+        """Fill the arrays of boxes of a column of numbers, in part ``number``; their first axis are its rows.
+
+        Returns
+        -------
+        bool
+            False where only whole rows can be read; nothing is filled then.
+        """
+        return False
+
+    def cache_info(self) -> CacheInfo:
+        """How much the cache of decoded chunks holds, and how often it helped; all zero where there is none."""
+        return CacheInfo(0, 0, 0, 0, 0)
+
     def close(self) -> None:
         """Close what was opened; reading afterwards raises ``ClosedError``."""
         ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -90,10 +90,7 @@ class ViewState:
 
     def cache_info(self) -> CacheInfo:
         """How much the cache of decoded chunks holds, and how often it helped."""
-        found: CacheInfo = (
-            self._source.cache_info() if hasattr(self._source, "cache_info") else CacheInfo(0, 0, 0, 0, 0)
-        )
-        return found
+        return self._source.cache_info()
 
     def _check_columns(self, names: Iterable[str]) -> None:
         for name in names:

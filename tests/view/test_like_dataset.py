@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -292,3 +293,9 @@ def test_complex_columns_come_in_every_format(tmp_path: Path) -> None:
             "real": [1.0, np.inf],
             "imag": [2.0, -0.0],
         }
+
+
+def test_rows_of_a_dataset_need_no_cache_of_chunks() -> None:
+    with hf_h5.H5TorchView.from_dataset(datasets.Dataset.from_dict({"x": [1, 2]})) as view:
+        assert view[1]["x"] == 2
+        assert astuple(view.cache_info()) == (0, 0, 0, 0, 0)
