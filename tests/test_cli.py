@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import datasets
@@ -22,6 +23,7 @@ from hf_h5.cli.style import CommandParser
 from hf_h5.describe.options import CHOICES, Options, make_options
 from hf_h5.errors import DamagedFileError
 from hf_h5.registry import make_list
+from hf_h5.tools.console import familiar
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -298,6 +300,55 @@ def test_describing_leaves_torch_out(file: Path) -> None:
 def test_every_command_has_the_flags_of_the_style(flag: str) -> None:
     given = vars(CommandParser(prog="any").parse_args([flag]))
     assert [name for name, value in given.items() if value] == [{"-q": "quiet"}.get(flag, flag.strip("-"))]
+
+
+def test_files_below_this_folder_are_named_from_here(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    Path("text.h5").write_text("no HDF5")
+    given = ["convert", "x.h5", "--columns", "x"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert main(["convert", "x.h5", "text.h5", *given[2:], "-o", "out/a", "--on-bad-files", "warn"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "out/a: train: 20 rows; 1 file skipped: text.h5; load it with datasets.load_dataset('out/a')\n"
+    assert "[text.h5]" in err
+    assert main([*given, "-o", "out/a"]) == 2
+    assert "[out/a]" in capsys.readouterr().err
+    assert main([*given, "-o", "parquet"]) == 0
+    out = capsys.readouterr().out
+    assert "datasets.load_dataset('./parquet')" in out
+    assert len(datasets.load_dataset("./parquet", split="train")) == 20
+    assert str(file.parent) not in out + err
+    assert main([*given, "-o", "../elsewhere"]) == 0
+    assert str(file.parent.parent / "elsewhere") in capsys.readouterr().out
+
+
+def test_json_names_files_in_full(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    assert main(["convert", "x.h5", "-o", "out", "--columns", "x", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["place"] == str(file.parent / "out")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("/a/b/c.h5", "c.h5"),
+        ("left out [/a/b/c.h5::/x]: see '/a/b/d'", "left out [c.h5::/x]: see 'd'"),
+        ("/z/a/b/c.h5, /a/b and /a/b/", "/z/a/b/c.h5, /a/b and /a/b/"),
+        ("s3://bucket/a/b/c.h5", "s3://bucket/a/b/c.h5"),
+    ],
+)
+def test_only_names_of_files_in_this_folder_are_shortened(
+    text: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getcwd", lambda: "/a/b")
+    assert familiar(text) == said
+    monkeypatch.setattr(os, "getcwd", lambda: "/")
+    assert familiar(text) == text
 
 
 def test_an_error_of_a_library_is_told_by_its_cause(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from ..errors import H5Error, shown
-from ..tools.console import LIBRARY_ERRORS, paint
+from ..tools.console import LIBRARY_ERRORS, familiar, paint
 
 __all__ = ["EXPECTED", "WarningPrinter", "print_error", "reporter"]
 
@@ -20,7 +20,7 @@ EXPECTED: tuple[type[Exception], ...] = (H5Error, OSError, MemoryError, *LIBRARY
 def print_error(error: BaseException) -> None:
     """Say on stderr what went wrong."""
     error = _cause(error)
-    text = str(error) if isinstance(error, H5Error) else shown(str(error))
+    text = familiar(str(error) if isinstance(error, H5Error) else shown(str(error)))
     print(f"hf-h5: {paint(type(error).__name__, 'red', stream=sys.stderr)}: {text}", file=sys.stderr)
 
 
@@ -48,7 +48,7 @@ class WarningPrinter:
         line: str | None = None,
     ) -> None:
         """Stand in for `warnings.showwarning`."""
-        text = shown(str(message))
+        text = familiar(shown(str(message)))
         if text not in self._printed:
             self._printed.add(text)
             stream = file or sys.stderr

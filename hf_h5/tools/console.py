@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_b
 
 from ..errors import shown
 
-__all__ = ["LIBRARY_ERRORS", "Console", "Narrator", "Progress", "paint"]
+__all__ = ["LIBRARY_ERRORS", "Console", "Narrator", "Progress", "familiar", "paint"]
 
 LIBRARY_ERRORS: tuple[type[Exception], ...] = (datasets.exceptions.DatasetsError, pa.ArrowException)
 """What `datasets` and Arrow raise about files and data."""
@@ -44,6 +45,13 @@ def paint(text: str, *styles: str, stream: TextIO | None = None) -> str:
     if not styles or not _has_colour(sys.stdout if stream is None else stream):
         return text
     return f"\x1b[{';'.join(_STYLES[style] for style in styles)}m{text}\x1b[0m"
+
+
+def familiar(text: str) -> str:
+    """A text with the files that it names as their user would write them: relative where they lie below this folder."""
+    here = os.path.join(os.getcwd(), "")
+    # Only where a name begins, and never of the root, below which everything lies.
+    return text if here == os.sep else re.sub(rf"(?<![^\s\[('\"=:]){re.escape(here)}(?=[^\s\])'\"])", "", text)
 
 
 def _has_colour(stream: TextIO) -> bool:

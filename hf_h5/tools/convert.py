@@ -20,7 +20,7 @@ from ..distributed.planning import DEFAULT_SHARD_SIZE, make_plan
 from ..distributed.reports import Finished, ShardReport
 from ..errors import H5Warning, OptionError
 from ..opening import count_bytes
-from .console import Console, Progress
+from .console import Console, Progress, familiar
 
 __all__ = ["ENGINES", "MANIFEST", "run_convert", "run_finalize", "run_plan", "run_shards"]
 
@@ -234,8 +234,10 @@ def _tell_result(finished: Finished, plan: Plan, console: Console, say: Callable
         if finished.skipped
         else []
     )
-    place = finished.place
-    text = "; ".join([f"{place}: {rows}", *notes, f"load it with datasets.{loading}({place!r})"])
+    place = familiar(finished.place)
+    # A single word may be the name of something else to `datasets`: parquet, json.
+    loaded = place if os.sep in place else os.path.join(os.curdir, place)
+    text = "; ".join([f"{place}: {rows}", *notes, f"load it with datasets.{loading}({loaded!r})"])
     text += f"\npushed to {finished.url}" if finished.url else ""
     if say is not None:
         say(text)
@@ -245,4 +247,4 @@ def _tell_result(finished: Finished, plan: Plan, console: Console, say: Callable
 
 
 def _listed(files: Sequence[str]) -> str:
-    return ", ".join(files[:3]) + (", ..." if len(files) > 3 else "")
+    return ", ".join(map(familiar, files[:3])) + (", ..." if len(files) > 3 else "")
