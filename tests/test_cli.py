@@ -85,6 +85,21 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
     assert "usage: hf-h5" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["convert", "a.h5", "--columns", "x", "b.h5", "-o", "out"], {"files": ["a.h5", "b.h5"], "output": "out"}),
+        (["verify", "a.h5", "--sample", "3", "out"], {"files": ["a.h5", "out"], "sample": 3}),
+        (["repack", "a.h5", "--codec", "lz4", "b.h5"], {"file": "a.h5", "output": "b.h5", "codec": "lz4"}),
+        (["demo", "-o", "out", "a.h5"], {"file": "a.h5", "output": "out"}),
+        (["convert", "--plan", "p.json", "-o", "out"], {"files": [], "plan": "p.json"}),
+    ],
+)
+def test_files_may_come_before_and_after_flags(arguments: list[str], found: dict[str, object]) -> None:
+    parsed = vars(make_parser().parse_args(arguments))
+    assert {name: parsed[name] for name in found} == found
+
+
 def test_options_are_those_of_the_package() -> None:
     given = ["--columns", "a,b", "--columns", "c/*", "--table", "/t", "--layout", "steps", "--no-splits"]
     given += ["--class-labels", "y=cat,dog", "--class-labels", "z=/names@attribute", "--allow-external", "data"]

@@ -50,6 +50,8 @@ class CommandParser(argparse.ArgumentParser):
     A command that words one of them in its own way adds it again.
     """
 
+    _is_intermixing = False
+
     def __init__(self, **settings: Any) -> None:
         super().__init__(formatter_class=_HelpFormatter, conflict_handler="resolve", **settings)
         group = self.add_argument_group("what to print")
@@ -60,8 +62,18 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]  # argparse types the namespace by overloads
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Refuse what this command does not know here, where its usage is shown and not that of ``hf-h5``."""
-        found, unknown = super().parse_known_args(args, namespace)
+        """Take files on both sides of flags, which argparse does not by itself, and refuse what is not known here.
+
+        Here, as it is the usage of the command that is shown then, and not that of ``hf-h5``.
+        """
+        if self._is_intermixing:
+            return super().parse_known_args(args, namespace)
+        # Up to Python 3.11 argparse does this by two calls of this method.
+        self._is_intermixing = True
+        try:
+            found, unknown = self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_intermixing = False
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)} (see {self.prog} --help)")
         return found, unknown
