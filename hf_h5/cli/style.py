@@ -68,7 +68,7 @@ class CommandParser(argparse.ArgumentParser):
         """
         if self._is_intermixing:
             return super().parse_known_args(args, namespace)
-        # Up to Python 3.11 argparse does this by two calls of this method.
+        # Some versions of argparse do this by calling this method twice.
         self._is_intermixing = True
         try:
             found, unknown = self.parse_known_intermixed_args(args, namespace)
