@@ -26,6 +26,7 @@ from ...errors import ColumnError, DamagedFileError, DataError, H5Warning, Optio
 from ...read.fingerprint import Fingerprint
 from ..console import Console
 from . import pieces
+from .elements import has_references
 from .equality import count_bytes, find_difference
 from .layout import Layout, Wanted
 from .objects import Copied, copy_objects, lies_in_this_file
@@ -52,6 +53,9 @@ class _Plan:
         is_here = lies_in_this_file(dataset)
         if is_here and self.columns is not None and not any(_matches(name, each) for each in self.columns):
             return None
+        if not is_here and has_references(dataset.get_type()):
+            # In the other file they lead to other objects, or to none.
+            raise DataError("its rows lie in another file, and are references into that", path=f"/{name}")
         try:
             layout = choose_layout(dataset, self.wanted)
         except (OSError, RuntimeError) as error:
@@ -238,20 +242,30 @@ def _compare(
     return unread
 
 
-def _report(console: Console, file: str, output: str, plan: _Plan, copied: Copied, unread: tuple[str, ...]) -> None:
-    if copied.n_lost_references:
-        warnings.warn(
-            f"{count_text(copied.n_lost_references, 'reference')} of {file} lead nowhere, and are null now",
-            H5Warning,
-            stacklevel=2,
-        )
+def _warn(file: str, copied: Copied, unread: tuple[str, ...]) -> None:
+    """Say what could not be brought over."""
+    notes = {
+        "{} of {} lead nowhere, and are null now": (copied.n_lost_references, "reference"),
+        "{} of attributes of {} are not marked as UTF-8 any more, as h5py does not on this system; "
+        "their bytes are the same": (copied.n_unmarked_names, "name"),
+        "{} of {} had a reference as the fill value: rows that are added later are null": (
+            copied.n_null_fills, "dataset"
+        ),
+    }  # fmt: skip
+    for note, (count, noun) in notes.items():
+        if count:
+            warnings.warn(note.format(count_text(count, noun), file), H5Warning, stacklevel=3)
     if unread:
         listed = ", ".join(map(shown, unread[:5])) + (f" and {len(unread) - 5} more" if len(unread) > 5 else "")
         warnings.warn(
             f"{listed} of {file}: copied as stored and not compared, as nothing here reads their type",
             H5Warning,
-            stacklevel=2,
+            stacklevel=3,
         )
+
+
+def _report(console: Console, file: str, output: str, plan: _Plan, copied: Copied, unread: tuple[str, ...]) -> None:
+    _warn(file, copied, unread)
     sizes = [os.path.getsize(each) for each in (file, output)]
     same = "every value that can be read is the same" if unread else "every value is the same"
     changed = {path.decode("utf-8", "backslashreplace"): pair for path, pair in plan.layouts.items()}

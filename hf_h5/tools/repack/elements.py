@@ -11,7 +11,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5o, h5p, h5r, h5s, h5t
+from h5py import h5d, h5o, h5p, h5r, h5s, h5t, h5z
 from numpy.typing import NDArray
 
 from .layout import Block
@@ -19,11 +19,17 @@ from .layout import Block
 __all__ = [
     "References",
     "address_of",
+    "has_filling_place",
+    "has_filling_reference",
     "has_references",
     "is_fixed",
+    "memory_file",
     "open_object",
     "read_attribute",
     "read_block",
+    "read_fill",
+    "stored_blocks",
+    "without_fill",
     "write_attribute",
     "write_block",
 ]
@@ -40,6 +46,14 @@ def is_fixed(tid: h5t.TypeID) -> bool:
     return not isinstance(tid, h5t.TypeVlenID | h5t.TypeReferenceID)
 
 
+def _varies(tid: h5t.TypeID) -> bool:
+    if isinstance(tid, h5t.TypeCompoundID):
+        return any(_varies(tid.get_member_type(number)) for number in range(tid.get_nmembers()))
+    if isinstance(tid, h5t.TypeArrayID):
+        return _varies(tid.get_super())
+    return isinstance(tid, h5t.TypeVlenID) or (isinstance(tid, h5t.TypeStringID) and tid.is_variable_str())
+
+
 def has_references(tid: h5t.TypeID) -> bool:
     """Whether values of a type point to objects."""
     if isinstance(tid, h5t.TypeCompoundID):
@@ -47,6 +61,52 @@ def has_references(tid: h5t.TypeID) -> bool:
     if isinstance(tid, h5t.TypeArrayID | h5t.TypeVlenID):
         return has_references(tid.get_super())
     return isinstance(tid, h5t.TypeReferenceID)
+
+
+def has_filling_place(dataset: h5d.DatasetID) -> bool:
+    """Whether a fill value was given that is of variable length, so that the file holds the place of it."""
+    kind = dataset.get_create_plist().fill_value_defined()
+    return bool(kind == h5d.FILL_VALUE_USER_DEFINED and _varies(dataset.get_type()))
+
+
+def stored_blocks(dataset: h5d.DatasetID) -> list[Block]:
+    """The rows of each chunk that is stored, as far as they are rows."""
+    found: list[Block] = []
+    plist = dataset.get_create_plist()
+    for number in range(dataset.get_num_chunks()):
+        corner = dataset.get_chunk_info(number).chunk_offset
+        ends = zip(corner, plist.get_chunk(), dataset.shape, strict=True)
+        found.append(tuple(slice(start, min(start + size, whole)) for start, size, whole in ends))
+    return found
+
+
+def has_filling_reference(dataset: h5d.DatasetID, memory: h5py.File) -> bool:
+    """Whether a fill value was given that points to an object, as in cell arrays of MATLAB; see `read_fill`."""
+    found: list[bool] = []
+
+    def note(reference: h5r.Reference) -> h5r.Reference:
+        found.append(bool(reference))
+        return reference
+
+    if has_references(dataset.get_type()) and (fill := read_fill(dataset, memory)) is not None:
+        _mapped(fill, dataset.dtype, note)
+    return any(found)
+
+
+def without_fill(old: h5p.PropDCID) -> h5p.PropDCID:
+    """Properties of a dataset whose rows lie in its file, but for the fill value, which becomes zeros."""
+    plist = h5p.create(h5p.DATASET_CREATE)
+    plist.set_attr_creation_order(old.get_attr_creation_order())
+    plist.set_obj_track_times(old.get_obj_track_times())
+    plist.set_fill_time(old.get_fill_time())
+    plist.set_layout(old.get_layout())
+    if old.get_layout() == h5d.CHUNKED:
+        plist.set_chunk(old.get_chunk())
+    plist.set_alloc_time(old.get_alloc_time())
+    for number in range(old.get_nfilters()):
+        code, flags, values, _ = old.get_filter(number)
+        plist.set_filter(code, flags, values)
+    return plist
 
 
 def open_object(location: Any, name: bytes) -> Any:
@@ -122,6 +182,35 @@ def write_block(
     if references is not None:
         values = _mapped(values, dataset.dtype, references)
     dataset.write(memory, selected, values, mtype)
+
+
+def memory_file() -> h5py.File:
+    """A new file that is nowhere on a disk, to be closed."""
+    return h5py.File("memory", "w", driver="core", backing_store=False)
+
+
+def read_fill(dataset: h5d.DatasetID, memory: h5py.File) -> NDArray[Any] | None:
+    """The fill value that was given for a dataset, ``(1,)`` as `read_block` reads; None if there was none.
+
+    Parameters
+    ----------
+    memory
+        A `memory_file`; numpy has not all types, but the library fills what was never written of any.
+    """
+    plist, tid = dataset.get_create_plist(), dataset.get_type()
+    if plist.fill_value_defined() != h5d.FILL_VALUE_USER_DEFINED:
+        return None
+    if plist.get_external_count():
+        value = np.zeros((1,), tid.dtype)
+        plist.get_fill_value(value)
+        return value
+    if plist.get_nfilters():
+        plist.remove_filter(h5z.FILTER_ALL)
+    plist.set_layout(h5d.CONTIGUOUS)
+    plist.set_alloc_time(h5d.ALLOC_TIME_LATE)
+    plist.set_fill_time(h5d.FILL_TIME_IFSET)
+    unnamed = h5d.create(memory.id, None, tid.copy() if tid.committed() else tid, h5s.create_simple((1,)), plist)
+    return read_block(unnamed, (slice(0, 1),))
 
 
 def read_attribute(attribute: Any) -> NDArray[Any] | None:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5l, h5r, h5t
+from h5py import h5a, h5d, h5g, h5l, h5p, h5r
 
 from ..console import Progress
-from .elements import address_of, is_fixed, open_object, read_attribute, read_block
-from .layout import cut_blocks
-from .objects import attribute_names, link_names
+from .attributes import attribute_names
+from .elements import (
+    address_of,
+    has_filling_place,
+    has_filling_reference,
+    is_fixed,
+    memory_file,
+    open_object,
+    read_attribute,
+    read_block,
+    read_fill,
+    stored_blocks,
+)
+from .layout import Block, cut_blocks
+from .objects import link_names
 
 __all__ = ["Compared", "count_bytes", "find_difference"]
 
@@ -29,8 +41,9 @@ class Compared(NamedTuple):
 
 def find_difference(first: h5py.File, second: h5py.File, progress: Progress) -> Compared:
     """Compare two files, up to the first difference."""
-    comparison = _Comparison(first, second, progress)
-    difference = next(comparison.differences(), None)
+    with memory_file() as memory:
+        comparison = _Comparison(first, second, progress, memory)
+        difference = next(comparison.differences(), None)
     return Compared(difference, tuple(comparison.unread))
 
 
@@ -47,22 +60,37 @@ def count_bytes(paths: dict[tuple[int, int], bytes], file: h5py.File) -> int:
 class _Comparison:
     """Walks both files at once; objects are told apart by where they were met first."""
 
-    def __init__(self, first: h5py.File, second: h5py.File, progress: Progress) -> None:
+    def __init__(self, first: h5py.File, second: h5py.File, progress: Progress, memory: h5py.File) -> None:
         self._files = (first, second)
         self._met: tuple[dict[tuple[int, int], bytes], ...] = ({}, {})
         self.unread: list[str] = []
-        self._progress = progress
+        self._progress, self._memory = progress, memory
 
     def differences(self) -> Iterator[str]:
         first, second = (open_object(file.id, b"/") for file in self._files)
         self._met[0][address_of(first)] = self._met[1][address_of(second)] = b"/"
         yield from self._groups(first, second, b"")
-        # References are compared by where they lead, which is known only now.
+        # References and types with names are compared by where they lead, which is known only now.
         for path in self._met[0].values():
             pair = [open_object(file.id, path) for file in self._files]
-            yield from (f"{path.decode('utf-8', 'replace')}: {what}" for what in self._attributes(*pair))
-            if isinstance(pair[0], h5d.DatasetID):
-                yield from (f"{path.decode('utf-8', 'replace')}: {what}" for what in self._values(*pair))
+            yield from (
+                f"{path.decode('utf-8', 'replace')}: {what}" for what in self._insides(first, second, path, *pair)
+            )
+
+    def _insides(self, first: h5g.GroupID, second: h5g.GroupID, path: bytes, one: Any, two: Any) -> Iterator[str]:
+        """Compare two objects but for their links; ``first`` and ``second`` are the roots."""
+        if first.get_comment(path) != second.get_comment(path):
+            yield "another comment"
+        if _order(one) != _order(two):
+            yield "the order in which things were made is kept for others"
+        yield from self._attributes(one, two)
+        if isinstance(one, h5d.DatasetID):
+            if not self._are_like(one, two):
+                yield "another type or shape"
+            elif not self._same_fill(one, two):
+                yield "another fill value"
+            else:
+                yield from self._values(one, two)
 
     def _groups(self, first: h5g.GroupID, second: h5g.GroupID, at: bytes) -> Iterator[str]:
         names = list(link_names(first))
@@ -70,10 +98,10 @@ class _Comparison:
             yield f"{at.decode('utf-8', 'replace') or '/'}: other members, or in another order"
             return
         for name in names:
-            path, kinds = at + b"/" + name, [each.links.get_info(name).type for each in (first, second)]
-            if kinds[0] != kinds[1]:
+            path, infos = at + b"/" + name, [each.links.get_info(name) for each in (first, second)]
+            if infos[0].type != infos[1].type or infos[0].cset != infos[1].cset:
                 yield f"{path.decode('utf-8', 'replace')}: another kind of link"
-            elif kinds[0] != h5l.TYPE_HARD:
+            elif infos[0].type != h5l.TYPE_HARD:
                 if first.links.get_val(name) != second.links.get_val(name):
                     yield f"{path.decode('utf-8', 'replace')}: a link to elsewhere"
             else:
@@ -88,9 +116,7 @@ class _Comparison:
             return
         elif isinstance(first, h5g.GroupID):
             yield from self._groups(first, second, path)
-        elif isinstance(first, h5d.DatasetID):
-            yield from (f"{name}: {what}" for what in _unlike(first, second))
-        elif not first.equal(second):
+        elif not isinstance(first, h5d.DatasetID) and not first.equal(second):
             yield f"{name}: another type"
 
     def _attributes(self, first: Any, second: Any) -> Iterator[str]:
@@ -100,7 +126,12 @@ class _Comparison:
             return
         for name in names:
             pair = [h5a.open(each, name) for each in (first, second)]
-            if not _are_like(*pair) or not self._are_equal(*map(read_attribute, pair)):
+            before = read_attribute(pair[0])
+            try:
+                is_same = self._are_like(*pair) and self._are_equal(before, read_attribute(pair[1]))
+            except (OSError, RuntimeError, TypeError):
+                is_same = False
+            if not is_same:
                 yield f"attribute {name.decode('utf-8', 'replace')!r} differs"
 
     def _values(self, first: h5d.DatasetID, second: h5d.DatasetID) -> Iterator[str]:
@@ -108,9 +139,16 @@ class _Comparison:
             return
         plist, item_bytes = first.get_create_plist(), first.get_type().get_size()
         chunk = plist.get_chunk() if plist.get_layout() == h5d.CHUNKED else (1,) * len(first.shape)
-        for block in cut_blocks(first.shape, chunk, item_bytes, _BLOCK_BYTES) if first.shape else [()]:
+        blocks: Iterable[Block] = cut_blocks(first.shape, chunk, item_bytes, _BLOCK_BYTES) if first.shape else [()]
+        if has_filling_place(first) and plist.get_layout() == h5d.CHUNKED:
+            blocks = stored_blocks(first)
+            if blocks != stored_blocks(second):
+                yield "other chunks are stored"
+                return
+        for block in blocks:
+            where = f"values of rows {block[0].start:,} to {block[0].stop:,}" if block else "the value"
             try:
-                pair = [read_block(each, block) for each in (first, second)]
+                before = read_block(first, block)
             except (OSError, RuntimeError, TypeError):
                 # What nobody can decode here was copied as it is stored.
                 if first.get_create_plist().get_layout() == h5d.CHUNKED and is_fixed(first.get_type()):
@@ -118,10 +156,36 @@ class _Comparison:
                 else:
                     self.unread.append(h5py.h5i.get_name(first).decode("utf-8", "replace"))
                 return
-            if not self._are_equal(*pair):
-                yield f"values of rows {block[0].start:,} to {block[0].stop:,} differ" if block else "the value differs"
+            try:
+                after = read_block(second, block)
+            except (OSError, RuntimeError, TypeError) as error:
+                yield f"{where} cannot be read in it: {error}"
                 return
-            self._progress.add(pair[0].size * item_bytes)
+            if not self._are_equal(before, after):
+                yield f"{where}: not the same"
+                return
+            self._progress.add(before.size * item_bytes)
+
+    def _same_fill(self, first: h5d.DatasetID, second: h5d.DatasetID) -> bool:
+        if has_filling_reference(first, self._memory):
+            # Where it points to in the new file is known too late; it is in the rows themselves.
+            return read_fill(second, self._memory) is None
+        return self._are_equal(*(read_fill(each, self._memory) for each in (first, second)))
+
+    def _are_like(self, first: Any, second: Any) -> bool:
+        """Whether datasets or attributes have the same type, of the same name if it has one, and the same shape."""
+        types, spaces = (first.get_type(), second.get_type()), (first.get_space(), second.get_space())
+        if types[0].committed() != types[1].committed() or not types[0].equal(types[1]):
+            return False
+        if types[0].committed():
+            names = [met.get(address_of(tid)) for met, tid in zip(self._met, types, strict=True)]
+            if names[0] != names[1]:
+                return False
+        return all(
+            spaces[0].get_simple_extent_type() == spaces[1].get_simple_extent_type()
+            and spaces[0].get_simple_extent_dims(largest) == spaces[1].get_simple_extent_dims(largest)
+            for largest in (False, True)
+        )
 
     def _are_equal(self, first: Any, second: Any) -> bool:
         """Whether values are the same bytes, and references lead to the same place."""
@@ -159,37 +223,28 @@ class _Comparison:
             return None
 
 
-def _unlike(first: h5d.DatasetID, second: h5d.DatasetID) -> Iterator[str]:
-    if not _are_like(first, second):
-        yield "another type or shape"
-    elif _fill(first) != _fill(second):
-        yield "another fill value"
+def _order(opened: Any) -> tuple[int, ...]:
+    """Of what the order is kept in which it was made."""
+    if not hasattr(opened, "get_create_plist"):
+        return ()
+    plist = opened.get_create_plist()
+    links = plist.get_link_creation_order() if isinstance(opened, h5g.GroupID) else 0
+    return plist.get_attr_creation_order() & h5p.CRT_ORDER_TRACKED, links & h5p.CRT_ORDER_TRACKED
 
 
-def _are_like(first: Any, second: Any) -> bool:
-    types, spaces = (first.get_type(), second.get_type()), (first.get_space(), second.get_space())
-    if types[0].committed() != types[1].committed() or not types[0].equal(types[1]):
-        return False
-    return all(
-        spaces[0].get_simple_extent_type() == spaces[1].get_simple_extent_type()
-        and spaces[0].get_simple_extent_dims(largest) == spaces[1].get_simple_extent_dims(largest)
-        for largest in (False, True)
-    )
-
-
-def _fill(dataset: h5d.DatasetID) -> tuple[Any, bytes | None]:
-    """Whether a fill value was given, and its bytes as far as numpy has the type."""
-    plist, tid = dataset.get_create_plist(), dataset.get_type()
-    kind = plist.fill_value_defined()
-    if kind != h5d.FILL_VALUE_USER_DEFINED or not isinstance(tid, h5t.TypeIntegerID | h5t.TypeFloatID):
-        return kind, None
-    value = np.zeros((), tid.dtype)
-    plist.get_fill_value(value)
-    return kind, value.tobytes()
+def _filters(dataset: h5d.DatasetID) -> list[tuple[Any, ...]]:
+    plist = dataset.get_create_plist()
+    return [plist.get_filter(number) for number in range(plist.get_nfilters())]
 
 
 def _stored_chunks(first: h5d.DatasetID, second: h5d.DatasetID) -> Iterator[str]:
     """Compare the chunks as they are stored: of what varies in length they hold places, which differ."""
+    if (
+        _filters(first) != _filters(second)
+        or first.get_create_plist().get_chunk() != second.get_create_plist().get_chunk()
+    ):
+        yield "other filters or chunks"
+        return
     if first.get_num_chunks() != second.get_num_chunks():
         yield "other chunks are stored"
         return

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
-from h5py import h5, h5a, h5d, h5g, h5l, h5o, h5p, h5t
+from h5py import h5, h5d, h5g, h5l, h5o, h5p, h5t
 
+from ...errors import DataError
+from .attributes import copy_attributes
 from .elements import (
     References,
     address_of,
+    has_filling_place,
+    has_filling_reference,
     has_references,
+    memory_file,
     open_object,
-    read_attribute,
     read_block,
-    write_attribute,
+    stored_blocks,
+    without_fill,
     write_block,
 )
-from .layout import cut_blocks
+from .layout import Block, cut_blocks
 
-__all__ = ["Copied", "attribute_names", "copy_objects", "lies_in_this_file", "link_names"]
+__all__ = ["Copied", "copy_objects", "lies_in_this_file", "link_names"]
 
 _BLOCK_BYTES = 16 << 20
 
@@ -38,12 +43,20 @@ class Copied:
         Paths of datasets that were created without their rows, which somebody else writes.
     n_kept
         Datasets that are stored as they were.
+    n_lost_references
+        How many led nowhere, and are null now.
+    n_unmarked_names
+        Names of attributes that are no longer marked as UTF-8.
+    n_null_fills
+        Datasets that may grow, and whose new rows would have been references to some object; they will be null.
     """
 
     paths: dict[tuple[int, int], bytes] = field(default_factory=dict)
     deferred: list[bytes] = field(default_factory=list)
     n_kept: int = 0
     n_lost_references: int = 0
+    n_unmarked_names: int = 0
+    n_null_fills: int = 0
 
 
 def copy_objects(
@@ -84,7 +97,7 @@ class _Copying:
         self._source, self._target, self._new_properties = source, target, new_properties
         self._references = References(source, target, self.copied.paths)
         self._pending: list[bytes] = []
-        self._types = _Types(target)
+        self._types = _Types(source, target)
 
     def copy_root(self) -> None:
         source, target = open_object(self._source.id, b"/"), open_object(self._target.id, b"/")
@@ -94,7 +107,11 @@ class _Copying:
         for path in self._pending:
             self._copy_rows(path)
         for path in self.copied.paths.values():
-            self._copy_attributes(path)
+            pair = open_object(self._source.id, path), open_object(self._target.id, path)
+            self.copied.n_unmarked_names += copy_attributes(*pair, path, self._types.of, self._references)
+            comment = source.get_comment(path)
+            if comment != target.get_comment(path):
+                target.set_comment(path, comment)
         self.copied.n_lost_references = self._references.lost
 
     def _copy_links(self, source: h5g.GroupID, target: h5g.GroupID, at: bytes) -> None:
@@ -139,38 +156,55 @@ class _Copying:
             self.copied.deferred.append(path)
         else:
             self.copied.n_kept += 1
-            is_virtual = dataset.get_create_plist().get_layout() == h5d.VIRTUAL
-            if not (tid.committed() or has_references(tid) or is_virtual):
-                _copy_as_stored(source, target, name, access)
-                return
             properties = dataset.get_create_plist()
+            is_virtual = properties.get_layout() == h5d.VIRTUAL
+            # Of a fill value of variable length the library copies the place in the old file.
+            has_place = has_filling_place(dataset)
+            if not (tid.committed() or has_references(tid) or is_virtual or has_place):
+                _copy_as_stored(source, target, name, name, access)
+                return
+            if self._points_when_filled(dataset):
+                if has_place or is_virtual:
+                    raise DataError(
+                        "its fill value is a reference among values of variable length, or of a virtual dataset, "
+                        "which nothing here makes anew",
+                        file=self._source.filename,
+                        path=path.decode("utf-8", "surrogateescape"),
+                    )
+                properties = without_fill(properties)
+                self.copied.n_null_fills += dataset.get_space().get_simple_extent_dims(True) != dataset.shape
             if not is_virtual:
                 self._pending.append(path)
         h5d.create(target, name, self._types.of(tid), dataset.get_space(), properties, access)
 
+    def _points_when_filled(self, dataset: h5d.DatasetID) -> bool:
+        if not has_references(dataset.get_type()):
+            return False
+        with memory_file() as memory:
+            return has_filling_reference(dataset, memory)
+
     def _copy_rows(self, path: bytes) -> None:
         source, target = open_object(self._source.id, path), open_object(self._target.id, path)
-        if source.get_storage_size() == 0 or source.get_space().get_simple_extent_npoints() == 0:
+        # A reference that fills rows cannot be given before there is what it points to: it is written into the rows.
+        is_filled = self._points_when_filled(source)
+        if (source.get_storage_size() == 0 and not is_filled) or source.get_space().get_simple_extent_npoints() == 0:
             return
         shape, tid = source.shape, source.get_type()
         chunk = source.get_create_plist().get_chunk() if _is_chunked(source) else (1,) * len(shape)
         references = self._references if has_references(tid) else None
-        for block in cut_blocks(shape, chunk, tid.get_size(), _BLOCK_BYTES) if shape else [()]:
+        blocks: Iterable[Block] = cut_blocks(shape, chunk, tid.get_size(), _BLOCK_BYTES) if shape else [()]
+        if has_filling_place(source) and _is_chunked(source):
+            # The library does not read rows of a text that fills them where a file may not be written.
+            blocks = stored_blocks(source)
+        for block in blocks:
             write_block(target, block, read_block(source, block), references)
-
-    def _copy_attributes(self, path: bytes) -> None:
-        source, target = open_object(self._source.id, path), open_object(self._target.id, path)
-        for name in attribute_names(source):
-            attribute = h5a.open(source, name)
-            created = h5a.create(target, name, self._types.of(attribute.get_type()), attribute.get_space())
-            write_attribute(created, read_attribute(attribute), self._references)
 
 
 class _Types:
     """Types with a name of their own; the first that needs one makes it, under a name that nobody sees later."""
 
-    def __init__(self, target: h5py.File) -> None:
-        self._target = target
+    def __init__(self, source: h5py.File, target: h5py.File) -> None:
+        self._source, self._target = source, target
         self._made: dict[tuple[int, int], bytes] = {}
         self._folder: bytes | None = None
         self._opened: dict[tuple[int, int], h5t.TypeID] = {}
@@ -181,10 +215,9 @@ class _Types:
             return tid
         address = address_of(tid)
         if address not in self._opened:
-            made = tid.copy()
             path = self._new_path()
-            made.commit(self._target.id, path)
-            self._made[address], self._opened[address] = path, made
+            _copy_as_stored(tid, open_object(self._target.id, b"/"), b".", path)
+            self._made[address], self._opened[address] = path, h5t.open(self._target.id, path)
         return self._opened[address]
 
     def path_of(self, tid: h5t.TypeID) -> bytes:
@@ -198,15 +231,19 @@ class _Types:
     def _new_path(self) -> bytes:
         if self._folder is None:
             self._folder = b"types of hf-h5 repack"
+            while self._folder in self._source:
+                self._folder += b"_"
             h5g.create(self._target.id, self._folder)
         return self._folder + b"/" + str(len(self._made)).encode()
 
 
-def _copy_as_stored(source: h5g.GroupID, target: h5g.GroupID, name: bytes, access: h5p.PropLCID) -> None:
-    """Copy a dataset with its chunks as they are; attributes come later, since references would be lost."""
+def _copy_as_stored(
+    source: Any, target: h5g.GroupID, name: bytes, new: bytes, access: h5p.PropLCID | None = None
+) -> None:
+    """Copy a dataset with its chunks as they are, or a type; attributes come later, since references would be lost."""
     how = h5p.create(h5p.OBJECT_COPY)
     how.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
-    h5o.copy(source, name, target, name, how, access)
+    h5o.copy(source, name, target, new, how, access)
 
 
 def link_names(group: h5g.GroupID) -> Iterator[bytes]:
@@ -215,15 +252,6 @@ def link_names(group: h5g.GroupID) -> Iterator[bytes]:
     is_tracked = group.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_TRACKED
     group.links.iterate(names.append, idx_type=h5.INDEX_CRT_ORDER if is_tracked else h5.INDEX_NAME)
     yield from names
-
-
-def attribute_names(opened: Any) -> list[bytes]:
-    """Names of attributes, in the order in which they were made where that is known."""
-    plist = opened.get_create_plist() if hasattr(opened, "get_create_plist") else None
-    is_tracked = plist is not None and plist.get_attr_creation_order() & h5p.CRT_ORDER_TRACKED
-    by = h5.INDEX_CRT_ORDER if is_tracked else h5.INDEX_NAME
-    count = h5a.get_num_attrs(opened)
-    return [h5a.open(opened, index=number, index_type=by, order=h5.ITER_INC).name for number in range(count)]
 
 
 def _is_chunked(dataset: h5d.DatasetID) -> bool:

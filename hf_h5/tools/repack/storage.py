@@ -51,8 +51,10 @@ def choose_layout(dataset: h5d.DatasetID, wanted: Wanted) -> Layout | None:
     """
     shape, tid = dataset.shape, dataset.get_type()
     is_here = lies_in_this_file(dataset)
+    is_resizable = dataset.get_space().get_simple_extent_dims(True) != shape
     if not is_here and (not is_fixed(tid) or math.prod(shape) * tid.get_size() <= SMALL_BYTES):
-        return Layout(None, "none")
+        chunk = suit_chunk([max(1, size) for size in shape], tid.get_size(), wanted)
+        return Layout(chunk if is_resizable else None, "none")
     if not shape or not is_fixed(tid) or math.prod(shape) * tid.get_size() <= SMALL_BYTES:
         return None
     plist = dataset.get_create_plist()
@@ -63,7 +65,6 @@ def choose_layout(dataset: h5d.DatasetID, wanted: Wanted) -> Layout | None:
     if is_here and before.chunk is None and wanted == Wanted("training"):
         return None
     codec = wanted.codec if wanted.codec != "auto" else _measured_codec(dataset, wanted)
-    is_resizable = dataset.get_space().get_simple_extent_dims(True) != shape
     if codec == "none" and wanted.chunk_rows is None and not is_resizable:
         found = Layout(None, "none")
     else:
@@ -121,6 +122,10 @@ def make_properties(dataset: h5d.DatasetID, layout: Layout) -> h5p.PropDCID:
 
 def _without_sources(dataset: h5d.DatasetID, old: h5p.PropDCID) -> h5p.PropDCID:
     """The properties of a dataset whose rows lie in other files, for one whose rows do not."""
+    if old.get_layout() == h5d.VIRTUAL:
+        old.set_layout(h5d.CONTIGUOUS)
+        return old
+    # The names of external files do not go from what has them.
     plist = h5p.create(h5p.DATASET_CREATE)
     plist.set_attr_creation_order(old.get_attr_creation_order())
     plist.set_fill_time(old.get_fill_time())
