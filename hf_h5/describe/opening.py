@@ -15,9 +15,8 @@ from typing import Any
 import h5py
 
 from ..errors import DamagedFileError, FilterError, H5Warning, MissingFileError, NotHDF5Error, OptionError
-from .heaps import check_heaps
+from .damage import check_for_damage
 from .schema import Column, Storage
-from .structures import check_structures
 from .urls import expand_url, is_url, open_url, starts_as_hdf5
 
 __all__ = [
@@ -54,8 +53,7 @@ def open_hdf5(file: str) -> h5py.File:
         )
     if not has_signature(file):
         raise NotHDF5Error("the file is not HDF5: its signature is missing", file=file, hint=_NEXT_STEP)
-    check_heaps(file)
-    check_structures(file)
+    check_for_damage(file)
     try:
         return _open_locked(file)
     except PermissionError:

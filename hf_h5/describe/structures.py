@@ -3,28 +3,26 @@
 B-trees of version 1 whose nodes lead back to themselves (HDF5 file format, section III.A.1), and fractal heaps and
 B-trees of version 2 of sizes by which the library divides, or counts on, without a look (III.G and III.A.2). Those have
 checksums: only who means harm writes them.
+
+Pure; no I/O.
 """
 
 from __future__ import annotations
 
-import functools
-import mmap
-import os
-import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-from ..errors import DamagedFileError
+__all__ = ["STRUCTURES", "find_bad_structures"]
 
-__all__ = ["check_structures"]
+_NODES, _FRACTAL_HEAPS, _TREES = b"TREE", b"FRHP", b"BTHD"
+STRUCTURES = (_NODES, _FRACTAL_HEAPS, _TREES)
+"""How they begin: nodes of trees of version 1, fractal heaps, and trees of version 2."""
 
-# Looked through in some 10 ms. Larger files are not looked through: isolate=True ends what crashes or hangs in them.
-_MAX_FILE_BYTES = 32 << 20
 _LARGEST_USER_BLOCK = 1 << 20
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 # Signature, type, level, number of children, and the neighbours to the left and right.
 _NODE = struct.Struct("<4sBBHQQ")
-_GROUP, _UNDEFINED = 0, (1 << 64) - 1
+_GROUP = 0
 # Of a fractal heap: table width, sizes of the first and the largest direct block, bits of the heap's size.
 _BLOCKS = struct.Struct("<HQQH")
 _BLOCKS_AT, _HEAP_BYTES = 110, 146
@@ -36,35 +34,24 @@ _NODE_FRAME = 10
 _MOST_DEPTH = 32
 
 
-def check_structures(file: str) -> None:
-    """Look for structures that the library must not be handed.
+def find_bad_structures(content: bytes, places: Mapping[bytes, Sequence[int]]) -> Iterator[tuple[int, str]]:
+    """Find structures that the library must not be handed: their places, and what is wrong.
 
-    Raises
-    ------
-    DamagedFileError
-        With the place.
+    Parameters
+    ----------
+    content
+        Of the file.
+    places
+        Where structures may begin, by how they do.
     """
-    status = os.stat(file)
-    if 0 < status.st_size <= _MAX_FILE_BYTES:
-        _look_through(file, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+    base = _find_base(content)
+    if base is not None:
+        yield from _bad_nodes(content, base, places[_NODES])
+        yield from _bad_heaps(content, places[_FRACTAL_HEAPS])
+        yield from _bad_trees(content, places[_TREES])
 
 
-@functools.lru_cache(maxsize=1024)
-def _look_through(file: str, version: tuple[int, ...]) -> None:
-    """Look once at each version of a file, which is opened several times for one conversion."""
-    with open(file, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        base = _find_base(content)
-        if base is None:
-            return
-        for place, what in (*_bad_nodes(content, base), *_bad_heaps(content), *_bad_trees(content)):
-            raise DamagedFileError(
-                f"the structure at byte {place:,} {what}, in which the HDF5 library would crash or hang",
-                file=file,
-                hint="the file is corrupt or hostile; copy or make it anew",
-            )
-
-
-def _find_base(content: mmap.mmap) -> int | None:
+def _find_base(content: bytes) -> int | None:
     """Where addresses count from; None where they are not 8 bytes long, as everywhere since 1998."""
     base = 0
     while base < min(len(content) - 16, _LARGEST_USER_BLOCK):
@@ -74,17 +61,14 @@ def _find_base(content: mmap.mmap) -> int | None:
     return None
 
 
-def _places(content: mmap.mmap, signature: bytes, size: int) -> Iterator[int]:
-    # Twice as quick as the map's own find; no signature overlaps itself.
-    for found in re.finditer(re.escape(signature), content):
-        if found.start() <= len(content) - size:
-            yield found.start()
+def _whole(content: bytes, places: Sequence[int], size: int) -> Iterator[int]:
+    return (place for place in places if place <= len(content) - size)
 
 
-def _bad_nodes(content: mmap.mmap, base: int) -> Iterator[tuple[int, str]]:
+def _bad_nodes(content: bytes, base: int, places: Sequence[int]) -> Iterator[tuple[int, str]]:
     """Nodes of trees that lead back to themselves, or down to no lower level."""
     nodes = {}
-    for place in _places(content, b"TREE", _NODE.size):
+    for place in _whole(content, places, _NODE.size):
         _, kind, level, count, left, right = _NODE.unpack_from(content, place)
         nodes[place - base] = (kind, level, count, left, right)
     for side in (3, 4):
@@ -108,18 +92,18 @@ def _bad_nodes(content: mmap.mmap, base: int) -> Iterator[tuple[int, str]]:
                     yield at + base, "is its own child"
 
 
-def _bad_heaps(content: mmap.mmap) -> Iterator[tuple[int, str]]:
+def _bad_heaps(content: bytes, places: Sequence[int]) -> Iterator[tuple[int, str]]:
     """Fractal heaps whose table of blocks cannot be."""
-    for place in _places(content, b"FRHP\0", _HEAP_BYTES):
+    for place in _whole(content, places, _HEAP_BYTES):
         width, first, largest, bits = _BLOCKS.unpack_from(content, place + _BLOCKS_AT)
         is_right = all(map(_is_power, (width, first, largest))) and first <= largest <= 1 << 32 and 0 < bits <= 64
         if not is_right and _is_sealed(content, place, _HEAP_BYTES):
             yield place, "has blocks that cannot be"
 
 
-def _bad_trees(content: mmap.mmap) -> Iterator[tuple[int, str]]:
+def _bad_trees(content: bytes, places: Sequence[int]) -> Iterator[tuple[int, str]]:
     """B-trees of version 2 whose nodes cannot hold their records."""
-    for place in _places(content, b"BTHD\0", _TREE_BYTES):
+    for place in _whole(content, places, _TREE_BYTES):
         node, record, depth, _, _, _, count = _TREE.unpack_from(content, place + _TREE_AT)
         room = node - _NODE_FRAME
         is_right = record > 0 and record <= room and node <= max(len(content), 1 << 16)
@@ -132,7 +116,7 @@ def _is_power(number: int) -> bool:
     return number > 0 and number & number - 1 == 0
 
 
-def _is_sealed(content: mmap.mmap, place: int, size: int) -> bool:
+def _is_sealed(content: bytes, place: int, size: int) -> bool:
     """Whether the checksum at the end of a structure is right; the library looks at no other."""
     end = place + size - 4
     return bool(struct.unpack_from("<I", content, end)[0] == checksum(content[place:end]))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import hf_h5
-from hf_h5.describe.structures import check_structures
+from hf_h5.describe.damage import check_for_damage
 from hf_h5.errors import DamagedFileError
 from tests.fuzz.forked import fork_processes
 from tests.fuzz.run import try_mutant, write_secret
@@ -59,7 +59,7 @@ def test_whole_files_have_no_bad_structures(tmp_path: Path, libver: str, user_bl
         out.create_dataset("y", data=np.zeros((300, 300)), chunks=(10, 10), maxshape=(None, None))
         for number in range(0, 700, 3):
             del out[f"groups/{number}"]
-    check_structures(os.fspath(file))
+    check_for_damage(os.fspath(file))
     assert hf_h5.describe(file).tables
 
 

@@ -119,15 +119,15 @@ import sys, types
 package = types.ModuleType("hf_h5")
 package.__path__ = [sys.argv[1]]
 sys.modules["hf_h5"] = package
-import hf_h5.describe.heaps as heaps
-heaps._MAX_FILE_BYTES = 0
+import hf_h5.describe.damage as damage
+damage._MAX_FILE_BYTES = 0
 """
 
 
 def test_damage_that_would_hang_is_found_without_a_process(file: Path) -> None:
     break_heap(file)
     for isolate in (False, True):
-        with pytest.raises(DamagedFileError, match=r"heap at byte [\d,]+ .*a\.h5"):
+        with pytest.raises(DamagedFileError, match=r"at byte [\d,]+ holds a free space of no size.*a\.h5"):
             hf_h5.describe(file, isolate=isolate)
 
 
