@@ -22,7 +22,8 @@ MARK = b"hf_h5"
 # Arrow copies what it hands to a stream of Python's: small pieces stay in the processor's caches, and large ones take
 # memory from the system each time, which doubles the time of a shard.
 _RECORD_BYTES = 1 << 20
-_DAMAGE = (pa.ArrowInvalid, OSError, ValueError, KeyError, EOFError)
+# A length that is damaged asks for more memory than there is.
+_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, EOFError, MemoryError)
 _FLOATS = ("FLOAT", "DOUBLE", "FIXED_LEN_BYTE_ARRAY")
 
 
@@ -36,10 +37,14 @@ class CountedStream:
         self._stream = stream
         self.n_bytes = 0
         self._hash = xxhash.xxh3_64()
+        self._end: list[bytes] | None = None
         self.closed = False
 
     def write(self, block: Any) -> int:
         """Write all of a block."""
+        if self._end is not None:
+            self._end.append(bytes(block))
+            return len(self._end[-1])
         self._stream.write(block)
         size = memoryview(block).nbytes
         self.n_bytes += size
@@ -51,12 +56,36 @@ class CountedStream:
         """Sixteen hexadecimal digits."""
         return self._hash.hexdigest()
 
+    def hold_end(self) -> None:
+        """Keep what is written from now on until `seal_end`: the end of the file, with the mark in it."""
+        self._end = []
+
+    def seal_end(self) -> str:
+        """Write the end with its own checksum in the place that the mark has for it; returns that."""
+        end = b"".join(self._end or [])
+        found = _sealed(end, _UNSEALED)
+        self._stream.write(end.replace(_seal(_UNSEALED), _seal(found)))
+        return found
+
     def flush(self) -> None:
         """Leave it to whoever opened the stream."""
 
     def close(self) -> None:
         """Leave it to whoever opened the stream."""
         self.closed = True
+
+
+_UNSEALED = "0" * 16
+
+
+def _seal(checksum: str) -> bytes:
+    """What the mark has of a checksum of the end, which the mark is a part of."""
+    return b'"end_xxh3": "' + checksum.encode() + b'"'
+
+
+def _sealed(end: bytes, seal: str) -> str:
+    """The checksum of the end of a file, as it is without that checksum."""
+    return xxhash.xxh3_64(end.replace(_seal(seal), _seal(_UNSEALED))).hexdigest()
 
 
 class ShardWriter(Protocol):
@@ -82,9 +111,10 @@ class _ParquetShard:
 
     def finish(self, mark: Mapping[str, Any]) -> dict[str, Any]:
         whole = _whole_mark(self._stream, mark)
+        self._stream.hold_end()
         self._writer.add_key_value_metadata({MARK: json.dumps(whole)})
         self.close()
-        return whole
+        return {**whole, "end_xxh3": self._stream.seal_end()}
 
     def close(self) -> None:
         # Else it writes the end of the file when it is collected, where the stream is closed.
@@ -108,10 +138,11 @@ class _ArrowShard:
 
     def finish(self, mark: Mapping[str, Any]) -> dict[str, Any]:
         whole = _whole_mark(self._stream, mark)
+        self._stream.hold_end()
         # Readers pass over a batch without rows.
         self._writer.write_batch(self._empty, custom_metadata={MARK: json.dumps(whole)})
         self.close()
-        return whole
+        return {**whole, "end_xxh3": self._stream.seal_end()}
 
     def close(self) -> None:
         self._writer.close()
@@ -123,7 +154,7 @@ def open_writer(stream: CountedStream, schema: pa.Schema, format: str) -> ShardW
 
 
 def _whole_mark(stream: CountedStream, mark: Mapping[str, Any]) -> dict[str, Any]:
-    return {**mark, "data_bytes": stream.n_bytes, "xxh3": stream.checksum}
+    return {**mark, "data_bytes": stream.n_bytes, "xxh3": stream.checksum, "end_xxh3": _UNSEALED}
 
 
 def _with_dictionary(schema: pa.Schema) -> list[str] | bool:
@@ -141,7 +172,7 @@ def read_mark(stream: BinaryIO, format: str, *, whole: bool) -> dict[str, Any] |
     Parameters
     ----------
     whole
-        Whether the checksum is compared, for which all of the file is read.
+        Whether the checksum of the data is compared, for which all of the file is read; that of the end always is.
 
     Returns
     -------
@@ -151,7 +182,10 @@ def read_mark(stream: BinaryIO, format: str, *, whole: bool) -> dict[str, Any] |
     try:
         text, n_rows = _parquet_mark(stream) if format == "parquet" else _arrow_mark(stream)
         mark: dict[str, Any] = json.loads(text)
-        if n_rows != mark["rows"] or (whole and _checksum(stream, mark["data_bytes"]) != mark["xxh3"]):
+        stream.seek(mark["data_bytes"])
+        if n_rows != mark["rows"] or _sealed(stream.read(), mark["end_xxh3"]) != mark["end_xxh3"]:
+            return None
+        if whole and _checksum(stream, mark["data_bytes"]) != mark["xxh3"]:
             return None
     except _DAMAGE:
         return None

@@ -28,6 +28,7 @@ def finalize(
     *,
     push_to: str | None = None,
     private: bool = False,
+    verify: bool | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Finished:
     """Check that all shards are there, write what describes them, and sweep what was left half-written.
@@ -40,6 +41,10 @@ def finalize(
         ``USER/NAME`` of a dataset repository of the Hub, which then gets the shards and a card by one commit.
     private
         Whether it is for your eyes only, if it is new.
+    verify
+        Whether all of each shard is read and compared with its checksum, which finds what a disk or a copy damaged;
+        else a shard is taken by its end. By default when it is pushed: that reads all of it anyway, and takes ten times
+        as long over the checksums that the Hub asks for.
     say
         Is handed a line for each step of a push.
 
@@ -52,14 +57,15 @@ def finalize(
     """
     repository = open_target(plan, out, push_to, private=private) if push_to is not None else None
     folder = open_output(plan, out)
-    found = find_shards(plan, folder, range(len(plan.shards)))
+    is_read = verify if verify is not None else push_to is not None
+    found = find_shards(plan, folder, range(len(plan.shards)), whole=is_read)
     missing = [number for number, report in enumerate(found) if report is None]
     if missing:
         numbers = ", ".join(map(str, missing[:10])) + (f" and {len(missing) - 10:,} more" if len(missing) > 10 else "")
         raise MissingFileError(
             f"{len(missing):,} of {len(found):,} shards are missing or not whole",
             file=folder.place,
-            hint=f"convert them first; their numbers: {numbers}",
+            hint=f"convert them first, which writes these and no others; their numbers: {numbers}",
         )
     reports = [report for report in found if report is not None]
     describe_folder(plan, reports, folder)

@@ -17,7 +17,8 @@ import pytest
 
 import hf_h5
 from hf_h5.distributed import Plan, convert_shard, finalize, make_plan, save_plan
-from hf_h5.distributed.storage import part_name
+from hf_h5.distributed.shards import find_shard
+from hf_h5.distributed.storage import open_folder, part_name
 from hf_h5.errors import DataError, H5Warning, MissingFileError, OptionError
 from tests.distributed.sources import assert_same_rows, hidden_files, write_files
 from tests.written import write_h5
@@ -137,6 +138,34 @@ def test_nothing_is_finished_while_shards_are_missing(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=rf"2 of {len(plan.shards)} shards are missing.*\n.*numbers: 1, 3"):
         finalize(plan, tmp_path / "out")
     assert not (tmp_path / "out" / "README.md").exists()
+
+
+@pytest.mark.parametrize("format", ["parquet", "arrow"])
+@pytest.mark.parametrize("place", ["middle", "end"])
+def test_a_shard_with_a_flipped_byte_is_found_before_it_is_finished(tmp_path: Path, place: str, format: str) -> None:
+    plan = make_plan(write_files(tmp_path / "in"), 1500, format=format)
+    convert_all(plan, tmp_path / "out")
+    file = tmp_path / "out" / plan.shards[1].name
+    content = file.read_bytes()
+    offset = {"middle": 600, "end": len(content) - 60}[place]
+    file.write_bytes(content[:offset] + bytes([content[offset] ^ 1]) + content[offset + 1 :])
+    with pytest.raises(MissingFileError, match=rf"1 of {len(plan.shards)} shards are missing or not whole.*\n.*: 1$"):
+        finalize(plan, tmp_path / "out", verify=True)
+    assert not convert_shard(plan, 1, tmp_path / "out").was_there
+    assert finalize(plan, tmp_path / "out", verify=True).rows == {"train": 125}
+
+
+@pytest.mark.parametrize("format", ["parquet", "arrow"])
+def test_no_byte_of_a_shard_is_outside_of_its_checksums(tmp_path: Path, format: str) -> None:
+    plan = make_plan(write_files(tmp_path / "in", [9]), format=format)
+    convert_shard(plan, 0, tmp_path / "out")
+    file = tmp_path / "out" / plan.shards[0].name
+    content, folder = bytearray(file.read_bytes()), open_folder(tmp_path / "out")
+    for offset in range(0, len(content), 7):
+        content[offset] ^= 1
+        file.write_bytes(content)
+        assert find_shard(plan, 0, folder, whole=True) is None, offset
+        content[offset] ^= 1
 
 
 def test_leftovers_are_swept_and_those_of_living_processes_stay(tmp_path: Path) -> None:

@@ -40,6 +40,23 @@ def test_the_command_that_finalizes_pushes_too(client: Client, hub: LoopbackHub,
     assert len(client.call(users.load_rows, "alice/finalized", tmp_path / "cache", split="train")["labels"]) == 120
 
 
+def test_a_shard_with_a_flipped_byte_is_not_pushed(client: Client, hub: LoopbackHub, tmp_path: Path) -> None:
+    write_digits(tmp_path / "digits.h5")
+    plan, out = str(tmp_path / "plan.json"), tmp_path / "out"
+    finish = ["convert", "--plan", plan, "--finalize", "-o", str(out)]
+    assert client.call(run_command, "plan", str(tmp_path / "digits.h5"), "-o", plan).code == 0
+    assert client.call(run_command, "convert", "--plan", plan, "-o", str(out)).code == 0
+    (shard,) = out.glob("*.parquet")
+    content = bytearray(shard.read_bytes())
+    content[200] ^= 1
+    shard.write_bytes(content)
+    # Its end is as it should be.
+    assert client.call(run_command, *finish).code == 0
+    done = client.call(run_command, *finish, "--push-to-hub", "alice/flipped", token=ALICE)
+    assert done.code != 0
+    assert "1 of 1 shards are missing or not whole" in done.err
+
+
 def test_shards_that_the_hub_does_not_take_are_refused_before_anything_is_sent(tmp_path: Path) -> None:
     from hf_h5 import distributed
 
