@@ -125,8 +125,10 @@ def _take(extension: str) -> None:
 
 def _tables_by_module() -> list[dict[str, list[str]]]:
     """The tables by module: extensions first, then names and (from 4.8 on) extensions of metadata files."""
-    names = ("_MODULE_TO_EXTENSIONS", "_MODULE_TO_METADATA_FILE_NAMES", "_MODULE_TO_METADATA_EXTENSIONS")
-    return [getattr(packaged_modules, name) for name in names if hasattr(packaged_modules, name)]
+    tables = [packaged_modules._MODULE_TO_EXTENSIONS, packaged_modules._MODULE_TO_METADATA_FILE_NAMES]
+    if hasattr(packaged_modules, "_MODULE_TO_METADATA_EXTENSIONS"):
+        tables.append(packaged_modules._MODULE_TO_METADATA_EXTENSIONS)
+    return tables
 
 
 def _allowed_extensions() -> list[str]:

@@ -121,8 +121,9 @@ def _answer(go: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
     except MemoryError:
         return pickle.dumps((False, MemoryError("more memory is needed than the limit allows"), []))
     except Exception as error:  # noqa: BLE001 - the parent raises it
-        # Errors of other packages may not pickle.
-        return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}"), []))
+        # Errors of other packages may not pickle; those of Python are told apart by who asked (OSError is expected).
+        is_own = type(error).__module__ == "builtins"
+        return pickle.dumps((False, error if is_own else RuntimeError(f"{type(error).__name__}: {error}"), []))
 
 
 def _limit(max_bytes: int) -> None:

@@ -256,3 +256,20 @@ def test_a_process_answers_what_the_library_answers(file: Path) -> None:
         assert process.call("resolve_tables", str(file), Options()) == resolve_tables(str(file), Options())
     finally:
         process.close()
+
+
+def test_an_error_of_python_is_the_same_out_of_the_process(file: Path) -> None:
+    process = LibraryProcess(str(file), Limits())
+    try:
+        with pytest.raises(KeyError, match="7"):
+            process.call("read", 7, range(1), None)
+    finally:
+        process.close()
+
+
+@pytest.mark.skipif(os.name == "posix" and os.geteuid() == 0, reason="the administrator may read everything")
+@pytest.mark.parametrize("isolate", [False, True])
+def test_a_file_that_may_not_be_read_is_said_to_be_so(file: Path, isolate: bool) -> None:
+    file.chmod(0)
+    with pytest.raises(PermissionError):
+        hf_h5.describe(file, isolate=isolate)
