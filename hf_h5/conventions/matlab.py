@@ -146,7 +146,7 @@ class _Variables:
         elif kind == "char":
             self._visit_text(name, node, item)
         else:
-            self._visit_numbers(name, node, item, kind)
+            self._visit_numbers(name, node, kind)
 
     def _visit_group(self, name: str, node: GroupNode, item: h5py.Group, kind: str) -> None:
         if h5a.exists(item.id, b"MATLAB_sparse"):
@@ -161,7 +161,7 @@ class _Variables:
                 if each in inner:
                     self._visit(f"{name}/{each}", inner[each])
 
-    def _visit_numbers(self, name: str, node: DatasetNode, item: h5py.Dataset, kind: str) -> None:
+    def _visit_numbers(self, name: str, node: DatasetNode, kind: str) -> None:
         shape = node.shape or ()
         if all(size == 1 for size in shape):
             value = self.tree.read_value(node)

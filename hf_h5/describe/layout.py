@@ -147,7 +147,7 @@ def _tables_of(group: GroupNode, tree: Tree, layout: str, claimed: set[str], res
     if layout in ("episodes", "sample") and not repetitions and any(node.stored for _, node in left):
         result.add(_whole_table(left, tree, layout), sum(node.logical_bytes for _, node in left))
         return
-    _add_families(group, left, tree, result)
+    _add_families(left, tree, result)
 
 
 def _repeated_table(repeated: Repeated, tree: Tree, layout: str, notes: list[Note]) -> Table:
@@ -159,7 +159,7 @@ def _repeated_table(repeated: Repeated, tree: Tree, layout: str, notes: list[Not
     return table
 
 
-def _add_families(group: GroupNode, left: list[tuple[str, DatasetNode]], tree: Tree, result: Layout) -> None:
+def _add_families(left: list[tuple[str, DatasetNode]], tree: Tree, result: Layout) -> None:
     families: dict[int, list[tuple[str, DatasetNode]]] = {}
     scalars: list[tuple[str, DatasetNode]] = []
     for name, node in left:

@@ -78,10 +78,6 @@ def _read_value(dataset: h5py.Dataset, stored: Stored, limit_bytes: int) -> Any:
     return np.concatenate(pieces)
 
 
-def _held_bytes(value: Any) -> int:
-    return len(value) if isinstance(value, bytes | str) else getattr(value, "nbytes", 0)
-
-
 def reference_text(reference: Any, owner: h5py.HLObject) -> str | None:
     """A reference as the path of its target; a region with its selection; None for a null reference.
 

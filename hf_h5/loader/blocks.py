@@ -29,15 +29,11 @@ _TASK_BYTES = 8 << 20
 
 @dataclass(eq=False)
 class Block:
-    """Rows of the source, each once, in ascending order; ``arrays`` hold them once ``fills`` are done.
-
-    ``users`` are the batches that take rows from it.
-    """
+    """Rows of the source, each once, in ascending order; ``arrays`` hold them once ``fills`` are done."""
 
     number: int
     rows: Numbers
     fills: list[Future[Any]] = field(default_factory=list)
-    users: list[Future[Any]] = field(default_factory=list)
     arrays: Arrays = field(default_factory=dict)
     masks: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)

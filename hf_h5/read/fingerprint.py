@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
-from typing import Any
 
 from ..errors import MissingFileError
 
@@ -50,13 +49,6 @@ class Fingerprint:
     def of_status(cls, status: os.stat_result) -> Fingerprint:
         """Take the fingerprint from what ``stat`` returned."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ino)
-
-    @classmethod
-    def of_info(cls, info: dict[str, Any]) -> Fingerprint:
-        """Take the fingerprint from what a file system of `fsspec` says about a file."""
-        keys = ("ETag", "etag", "e_tag", "md5", "mtime", "LastModified", "last_modified", "created", "commit_hash")
-        tag = next((str(info[key]) for key in keys if info.get(key)), "")
-        return cls(int(info["size"]), tag=tag)
 
     def difference(self, other: Fingerprint) -> str:
         """Say in which parts another fingerprint differs.
