@@ -180,6 +180,16 @@ def test_several_files_follow_each_other(tmp_path: Path) -> None:
             assert reader.read([6, 1])["time"].tolist() == [24, 24]
 
 
+def test_what_was_not_written_at_all_is_the_fill_value_along_any_dimension(path: Path) -> None:
+    with netCDF4.Dataset(path, "w") as out:
+        for name, size in {"time": None, "lat": 2}.items():
+            out.createDimension(name, size)
+        out.createVariable("known", "i4", ("time", "lat"))[:3] = 1
+        out.createVariable("never", "i2", ("time", "lat"), fill_value=7)
+    assert read(path, rows="lat")["never"].tolist() == [[7, 7, 7]] * 2
+    assert read(path, rows="time")["never"].tolist() == [[7, 7]] * 3
+
+
 def test_what_was_not_written_is_the_fill_value(path: Path) -> None:
     with netCDF4.Dataset(path, "w") as out:
         out.createDimension("time", None)
