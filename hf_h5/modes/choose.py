@@ -1,6 +1,6 @@
-"""Which mode suits files, from a few facts about them.
+"""Which mode suits files whose rows are asked for in any order, from a few facts about them.
 
-Pure; no I/O.
+Pure; no I/O. ``hf_h5.load`` and ``hf-h5 doctor`` both ask here.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ MODES = ("auto", "mapped", "cached", "direct")
 BATCH_ROWS = 256
 # A batch of random rows that comes as fast as this keeps up with most training steps, whatever the mode.
 _QUICK_BATCH_S = 0.05
+# Decoding all rows once is no more than what many files take to be looked at.
+_SHORT_S = 10.0
 # Converting is worth a while; beyond this nobody would wait without having been asked.
 _LONGEST_CONVERSION_S = 3600.0
 # What a conversion must leave free on the disk, as a part of what is free now.
@@ -37,6 +39,8 @@ class Facts:
         The first column that can be neither mapped nor kept in memory, and why; None if there is none.
     kept
         The columns that are kept in memory instead of being mapped.
+    fits_memory
+        Whether the direct mode decodes each chunk once, and keeps all of them.
     free_bytes
         Of the disk where conversions are kept.
     is_cached
@@ -55,11 +59,12 @@ class Facts:
     row_s: float = 0.0
     bytes_per_s: float = 1e9
     kept: str = ""
+    fits_memory: bool = False
 
     @property
     def batch_s(self) -> float:
-        """Seconds of a batch of random rows."""
-        return self.row_s * BATCH_ROWS
+        """Seconds of a batch of random rows; what several of them need is decoded once."""
+        return min(self.row_s * BATCH_ROWS, self.conversion_s)
 
     @property
     def conversion_s(self) -> float:
@@ -75,10 +80,10 @@ class Choice(NamedTuple):
 
 
 def choose_mode(facts: Facts) -> Choice:
-    """Choose a mode.
+    """Choose a mode for random rows; to go through whole epochs, the loader of the direct mode needs no copy.
 
-    Mapped where nothing needs to be converted, cached where random rows are slow to decode and the disk and an hour
-    are enough to convert them, direct for all else.
+    Mapped where nothing needs to be converted; cached where random rows are slow to decode, again and again, and the
+    disk and an hour are enough to convert them; direct for all else.
 
     Examples
     --------
@@ -101,6 +106,10 @@ def choose_mode(facts: Facts) -> Choice:
         )
     if facts.batch_s <= _QUICK_BATCH_S:
         return Choice("direct", f"{batch} out of the files as they are")
+    if facts.fits_memory and facts.conversion_s <= _SHORT_S:
+        return Choice(
+            "direct", f"all rows are decoded within {_time_text(facts.conversion_s)}, and then kept in memory"
+        )
     if facts.arrow_bytes > facts.free_bytes * (1 - _LEFT_FREE):
         size, free = bytes_text(facts.arrow_bytes), bytes_text(facts.free_bytes)
         return Choice("direct", f"converted they would take {size}, and {free} are free")

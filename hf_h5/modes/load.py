@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import h5py
@@ -18,7 +19,7 @@ from ..resolve.tables import Resolved
 from .choose import MODES, Choice, choose_mode
 from .measure import find_facts
 
-__all__ = ["load"]
+__all__ = ["choose_for", "load"]
 
 
 def load(
@@ -41,7 +42,8 @@ def load(
         ``h5py.File`` or group, which only the direct mode reads.
     mode
         ``"mapped"`` is ``open_dataset``, ``"cached"`` is ``load_dataset``, ``"direct"`` is ``H5TorchView``; ``"auto"``
-        looks at how the columns lie in the files, at the free disk, and at how long a few chunks take to decode.
+        takes what suits rows in any order: it looks at how the columns lie in the files, at the free disk, and at how
+        long a few chunks take to decode.
     split
         The name of a split, or as in ``datasets`` a part of one, such as ``"train[:10%]"``; all if None.
     cache_dir, num_proc
@@ -66,9 +68,9 @@ def load(
         raise OptionError(f"mode={mode!r} is not one of {', '.join(map(repr, MODES))}")
     chosen = make_options(**options)
     folder = None if cache_dir is None else os.fspath(cache_dir)
-    choice = _choose(files, chosen, options, folder) if mode == "auto" else None
+    choice = choose_for(files, chosen, options, cache_dir=folder) if mode == "auto" else None
     if choice is not None:
-        sys.stderr.write(f"hf_h5.load: {choice.mode}, as {choice.reason}; mode= chooses another\n")
+        sys.stderr.write(f"hf_h5.load: {choice.mode}, as {choice.reason}; {_another(choice)}\n")
         mode = choice.mode
     if mode == "mapped":
         return open_mapped(files, split, options, tells=choice is None)
@@ -78,13 +80,34 @@ def load(
     return _open_views(files, split, chosen, options)
 
 
-def _choose(files: Any, chosen: Options, options: dict[str, Any], cache_dir: str | None) -> Choice:
+def choose_for(
+    files: Any,
+    chosen: Options,
+    options: Mapping[str, Any],
+    *,
+    cache_dir: str | None = None,
+    resolved: Resolved | None = None,
+) -> Choice:
+    """Choose the mode for rows in any order, and say why.
+
+    Parameters
+    ----------
+    chosen, options
+        The same options, checked and as they were given.
+    resolved
+        The tables of the files, if they were looked at already.
+
+    Raises
+    ------
+    H5Error
+        If the files cannot be read or do not form one table.
+    """
     if isinstance(files, h5py.Group):
         return Choice("direct", "the file is open already")
     names_folder = isinstance(files, str | os.PathLike) and os.path.isdir(files)
     if names_folder or (isinstance(files, str) and files.endswith(".py")):
         return Choice("cached", "a folder or a loading script is read so")
-    resolved = resolve(files, chosen)
+    resolved = resolved or resolve(files, chosen)
     facts = find_facts(
         resolved.splits,
         chosen,
@@ -93,6 +116,13 @@ def _choose(files: Any, chosen: Options, options: dict[str, Any], cache_dir: str
         cache_dir=cache_dir,
     )
     return choose_mode(facts)
+
+
+def _another(choice: Choice) -> str:
+    """How to decide otherwise; that epochs need no conversion is what one should know before it is made."""
+    if choice.mode == "cached" and "once" in choice.reason:
+        return "mode= chooses another: 'direct', whose loader() shuffles whole epochs, needs no copy"
+    return "mode= chooses another"
 
 
 def _why_not_mapped(resolved: Resolved, chosen: Options) -> str | None:

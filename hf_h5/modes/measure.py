@@ -10,16 +10,19 @@ from pathlib import Path
 import datasets
 import numpy as np
 
-from ..describe.options import Options
+from ..describe.options import Options, count_bytes
+from ..describe.route import route_of
 from ..describe.schema import Table
 from ..describe.sizes import measure_column
 from ..isolate.choose import AnyReader, make_reader
 from ..mapped.opening import find_unmapped, is_small
+from ..opening import DEFAULT_CACHE
 from ..read.reader import TableReader
 from .choose import Facts
 
 __all__ = ["find_facts"]
 
+_KEPT_BYTES = count_bytes(DEFAULT_CACHE, "cache_bytes")
 # Chunks that are decoded to see how fast that is, and when to stop.
 _SAMPLES = 4
 _MOST_S = 0.5
@@ -53,7 +56,16 @@ def find_facts(
         return Facts(arrow_bytes, mapped_bytes, unmapped, free, is_cached, kept=", ".join(kept))
     largest = max(splits.values(), key=lambda table: table.num_rows)
     row_s, bytes_per_s = _time_reads(largest, chosen)
-    return Facts(arrow_bytes, mapped_bytes, unmapped, free, is_cached, row_s, bytes_per_s)
+    fits = (
+        all(map(_keeps_chunks, splits.values())) and sum(each.logical_bytes for each in splits.values()) <= _KEPT_BYTES
+    )
+    return Facts(arrow_bytes, mapped_bytes, unmapped, free, is_cached, row_s, bytes_per_s, fits_memory=fits)
+
+
+def _keeps_chunks(table: Table) -> bool:
+    """Whether readers keep the decoded chunks of all columns; of what lies in heaps they keep none."""
+    columns = table.columns.values()
+    return all(each.derived is None and each.variable is None and route_of(each)[0] != "h5py" for each in columns)
 
 
 def _reasons(table: Table, chosen: Options) -> dict[str, str]:

@@ -38,6 +38,14 @@ def test_what_can_be_mapped_is_mapped_whatever_else_holds() -> None:
         ({"mapped_bytes": 9 * GB}, "mapped", "the rest goes to the cache .image: its rows"),
         ({"mapped_bytes": 9 * GB, "free_bytes": 0}, "direct", "are free"),
         ({"mapped_bytes": 4 * GB}, "cached", "once"),
+        ({"fits_memory": True}, "cached", "once"),
+        (
+            {"fits_memory": True, "arrow_bytes": GB},
+            "direct",
+            "all rows are decoded within 5 s, and then kept in memory",
+        ),
+        # A batch decodes no more than there is.
+        ({"arrow_bytes": 4_000_000}, "direct", "256 random rows take about 20 ms"),
     ],
 )
 def test_each_fact_counts(changes: dict[str, object], mode: str, reason: str) -> None:

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 import hf_h5
+from hf_h5.describe.options import make_options
 from hf_h5.errors import MissingFileError, OptionError
 from hf_h5.mapped.table import H5MappedTable
+from hf_h5.modes.load import choose_for
 from tests.exact import assert_exact
 
 N = 200
@@ -35,8 +37,10 @@ def plain(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def packed(tmp_path: Path) -> Path:
-    """Write a file whose random rows are slow: each lies in a chunk of 8 MB."""
+def packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write a file whose random rows are slow: each lies in a chunk of 8 MB, and nothing is kept in memory."""
+    monkeypatch.setattr("hf_h5.modes.choose._QUICK_BATCH_S", 0.001)
+    monkeypatch.setattr("hf_h5.modes.measure._KEPT_BYTES", 0)
     values = np.repeat(np.arange(20, dtype="f4"), 200_000).reshape(20, -1)
     with h5py.File(tmp_path / "packed.h5", "w") as out:
         out.create_dataset("x", data=values, chunks=(10, 200_000), compression="gzip")
@@ -55,9 +59,31 @@ def test_contiguous_files_are_mapped(plain: Path, capsys: pytest.CaptureFixture[
 
 def test_what_is_slow_to_decode_is_converted_once(packed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert isinstance(hf_h5.load(packed), datasets.Dataset)
-    assert "hf_h5.load: cached, as 256 random rows take about" in said(capsys)
+    line = said(capsys).splitlines()[0]
+    assert line.startswith("hf_h5.load: cached, as 256 random rows take about")
+    assert line.endswith("mode= chooses another: 'direct', whose loader() shuffles whole epochs, needs no copy")
     assert hf_h5.load(packed)[7]["x"][:2] == [7.0, 7.0]
     assert "hf_h5.load: cached, as the files were converted before" in said(capsys)
+
+
+@pytest.mark.parametrize(("kept_bytes", "mode"), [(256 << 20, "direct"), (1 << 20, "cached")])
+def test_what_fits_into_the_memory_of_a_view_is_not_converted(
+    packed: Path, kept_bytes: int, mode: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("hf_h5.modes.measure._KEPT_BYTES", kept_bytes)
+    hf_h5.load(packed)
+    assert f"hf_h5.load: {mode}, " in said(capsys)
+    assert choose_for(str(packed), make_options(), {}).mode == mode
+
+
+def test_lists_are_not_kept_in_memory(
+    packed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("hf_h5.modes.measure._KEPT_BYTES", 256 << 20)
+    with h5py.File(packed, "a") as out:
+        out.create_dataset("y", (20,), h5py.vlen_dtype("f4"))[:] = list(np.zeros((20, 2), "f4"))
+    assert isinstance(hf_h5.load(packed), datasets.Dataset)
+    assert "hf_h5.load: cached, " in said(capsys)
 
 
 def test_what_does_not_fit_the_disk_is_read_where_it_is(

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+import hf_h5
 from hf_h5.cli import main
 from hf_h5.errors import MissingFileError, NotHDF5Error, OptionError
 from hf_h5.tools.doctor import diagnose
@@ -249,6 +250,23 @@ def test_the_command_prints_the_verdict_and_its_exit_code_tells_of_broken_files(
     captured = capsys.readouterr()
     assert "MissingFileError" in captured.err
     assert "verdict" in captured.out
+
+
+def test_rows_in_any_order_are_judged_as_load_judges_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hf_h5.modes.choose._QUICK_BATCH_S", 0.0)
+    monkeypatch.setattr("hf_h5.modes.measure._KEPT_BYTES", 0)
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    write_h5(tmp_path / "plain.h5", {"x": np.zeros((100, 3))})
+    with h5py.File(tmp_path / "packed.h5", "w") as out:
+        out.create_dataset("x", data=np.zeros((256, 8, 8), "u1"), chunks=(64, 8, 8), compression="gzip")
+    for name, mode in (("plain.h5", "mapped"), ("packed.h5", "cached")):
+        file = str(tmp_path / name)
+        assert main(["doctor", file]) == 0
+        assert f"\nrows in any order: {mode}: " in capsys.readouterr().out
+        hf_h5.load(file)
+        assert f"hf_h5.load: {mode}, as " in capsys.readouterr().err
 
 
 def test_the_page_has_verdict_findings_and_what_is_in_the_file(tmp_path: Path) -> None:

@@ -191,6 +191,10 @@ class Diagnosis:
         Rows per second by mode, then by kind of work: ``"shuffled"`` and ``"random"``.
     findings
         The heaviest first.
+    verdict
+        The mode to take for shuffled epochs; None where the file cannot be read.
+    random
+        The mode to take for rows in any order, which is what ``hf_h5.load`` takes.
     """
 
     file: str
@@ -199,6 +203,7 @@ class Diagnosis:
     predicted: Mapping[str, Mapping[str, float]]
     findings: tuple[Finding, ...]
     verdict: Verdict | None
+    random: Verdict | None = None
 
     def __str__(self) -> str:
         from .report import to_text

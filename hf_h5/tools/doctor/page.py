@@ -9,7 +9,7 @@ from ...errors import shown
 from ..bench.results import rate_text
 from ..report import write_report
 from ..report_page import escaped, grid, section
-from .facts import Diagnosis
+from .facts import Diagnosis, Verdict
 from .report import MODES
 
 __all__ = ["doctor_sections", "write_page"]
@@ -30,18 +30,20 @@ def write_page(found: Diagnosis, page: str, options: Mapping[str, Any]) -> None:
 
 def doctor_sections(found: Diagnosis) -> Iterator[str]:
     """Yield the sections about how the file is stored."""
-    verdict = found.verdict
-    if verdict is not None:
-        text = (
-            f"<p><b>{escaped(verdict.mode)}</b>: {escaped(verdict.why)}</p><p><code>{escaped(verdict.code)}</code></p>"
-        )
-        yield section("Verdict", text, _predictions(found))
+    if found.verdict is not None:
+        yield section("Verdict", _advice(found.verdict), _predictions(found))
+    if found.random is not None:
+        yield section("Rows in any order", _advice(found.random))
     rows = [
         (finding.weight, finding.kind, ", ".join(map(shown, finding.where)), finding.cost, finding.mend)
         for finding in found.findings
     ]
     nothing = "<p>Nothing to mend was found.</p>"
     yield section("Findings", grid(("weight", "what", "where", "cost", "to mend it"), rows) if rows else nothing)
+
+
+def _advice(verdict: Verdict) -> str:
+    return f"<p><b>{escaped(verdict.mode)}</b>: {escaped(verdict.why)}</p><p><code>{escaped(verdict.code)}</code></p>"
 
 
 def _predictions(found: Diagnosis) -> str:

@@ -27,6 +27,8 @@ def to_text(found: Diagnosis) -> str:
     lines = [shown(found.file) if found.table is None else _head(found)]
     if found.verdict is not None:
         lines += ["", f"verdict: {found.verdict.mode}: {found.verdict.why}", f"  {shown(found.verdict.code)}"]
+        if found.random is not None:
+            lines += [f"rows in any order: {found.random.mode}: {found.random.why}", f"  {shown(found.random.code)}"]
         lines += ["", *_predictions(found)]
     for number, finding in enumerate(found.findings, start=1):
         lines += ["", *_finding(number, finding)]

@@ -16,6 +16,7 @@ from ...describe.schema import Table
 from ...describe.urls import is_url
 from ...errors import H5Error, H5Warning, LayoutError, MissingFileError, NotHDF5Error, OptionError, closest_names
 from ...isolate.choose import resolve, scans_apart
+from ...modes.load import choose_for
 from ...read.pool import default_threads
 from ...read.reader import TableReader
 from .examine import examine_table, widest_group
@@ -23,7 +24,7 @@ from .facts import Diagnosis
 from .findings import find_all, of_error
 from .machine import measure_machine
 from .predict import predict
-from .verdict import choose_mode
+from .verdict import choose_mode, of_choice
 
 __all__ = ["diagnose"]
 
@@ -63,6 +64,7 @@ def diagnose(files: Any, *, split: str | None = None, **options: Any) -> Diagnos
         with TableReader(table, chosen, cache_bytes=0) as reader, warnings.catch_warnings():
             warnings.simplefilter("ignore", H5Warning)
             facts = examine_table(table, name, resolved.schema, reader, _open_view(names, name, options))
+        random = of_choice(choose_for(names, chosen, options, resolved=resolved), names[0])
     except (MissingFileError, NotHDF5Error, OptionError):
         raise
     except H5Error as error:
@@ -72,7 +74,7 @@ def diagnose(files: Any, *, split: str | None = None, **options: Any) -> Diagnos
     machine = measure_machine(chosen.threads or default_threads())
     predicted = predict(facts, machine)
     findings = find_all(facts, machine)
-    return Diagnosis(names[0], facts, machine, predicted, tuple(findings), choose_mode(facts, predicted))
+    return Diagnosis(names[0], facts, machine, predicted, tuple(findings), choose_mode(facts, predicted), random)
 
 
 def _open_view(names: list[str], split: str, options: Mapping[str, Any]) -> Any:

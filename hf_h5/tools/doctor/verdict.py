@@ -1,4 +1,4 @@
-"""Which mode to take, from predicted speeds and sizes.
+"""Which mode to take for shuffled epochs, from predicted speeds and sizes; rows in any order are ``modes``' to judge.
 
 Pure; no I/O.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...describe.wording import bytes_text
+from ...modes.choose import Choice
 from .facts import TableFacts, Verdict
 
-__all__ = ["choose_mode"]
+__all__ = ["choose_mode", "of_choice"]
 
 # A mode that is not slower than this part of the fastest is fast enough to spare the copy.
 _ENOUGH = 0.5
@@ -49,6 +50,11 @@ def choose_mode(table: TableFacts, predicted: Mapping[str, Mapping[str, float]])
         code = f"hf_h5.H5TorchView.from_dataset(hf_h5.load_dataset({table.file!r}, split={table.split!r}))"
         return Verdict("cached", why, code)
     return _direct(table, f"a copy in the cache would take {bytes_text(arrow)}")
+
+
+def of_choice(choice: Choice, file: str) -> Verdict:
+    """What ``hf_h5.load`` chooses for a file, as the doctor says it."""
+    return Verdict(choice.mode, choice.reason, f"hf_h5.load({file!r})")
 
 
 def _direct(table: TableFacts, why: str) -> Verdict:
