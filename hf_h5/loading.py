@@ -10,7 +10,7 @@ from typing import Any
 
 import datasets
 
-from .describe.opening import check_file, expand_files
+from .describe.opening import check_file, expand_files, expect_names
 from .describe.urls import is_url
 from .errors import MissingFileError, OptionError
 from .recipes import load_recipe
@@ -83,6 +83,7 @@ def _named_for_script(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sources(files: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    expect_names(files)
     if isinstance(files, Mapping):
         return {"data_files": {split: _expanded(each) for split, each in files.items()}}
     if isinstance(files, str | os.PathLike):

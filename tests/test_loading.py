@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +148,18 @@ def test_files_are_named_once_and_options_are_checked(files: list[str]) -> None:
 def test_an_open_file_is_refused_with_the_way_out(files: list[str]) -> None:
     with h5py.File(files[0]) as handle, pytest.raises(OptionError, match="path"):
         hf_h5.load_dataset(handle)
+
+
+@pytest.mark.parametrize(
+    "use", [hf_h5.load_dataset, hf_h5.verify, hf_h5.distributed.make_plan, lambda file: hf_h5.load(file, mode="cached")]
+)
+def test_an_open_file_is_refused_where_its_path_is_needed(files: list[str], use: Callable[[Any], Any]) -> None:
+    with h5py.File(files[0]) as opened, pytest.raises(OptionError, match=r"an open HDF5 file.*part-1\.h5"):
+        use(opened)
+    with pytest.raises(OptionError, match="an open HDF5 file"):
+        use(opened)
+
+
+def test_files_by_split_are_refused_where_one_list_is_needed(files: list[str]) -> None:
+    with pytest.raises(OptionError, match="files by split are not taken here"):
+        hf_h5.verify({"train": files})

@@ -23,6 +23,7 @@ __all__ = [
     "check_file",
     "check_filters",
     "expand_files",
+    "expect_names",
     "has_filters",
     "has_signature",
     "open_hdf5",
@@ -121,6 +122,22 @@ def has_signature(file: str) -> bool:
     return False
 
 
+def expect_names(files: Any) -> None:
+    """Check that files are no open one, whose names of datasets would be taken for files.
+
+    Raises
+    ------
+    OptionError
+        If they are.
+    """
+    if isinstance(files, h5py.Group):
+        raise OptionError(
+            "this is an open HDF5 file, and its path is needed",
+            file=files.file.filename if files else None,
+            hint="pass the path; H5TorchView, open_table and describe take open files",
+        )
+
+
 def expand_files(files: Any) -> list[str]:
     """Turn a file, a pattern or a list of them into files, sorted within a pattern.
 
@@ -130,9 +147,14 @@ def expand_files(files: Any) -> list[str]:
     ------
     MissingFileError
         If a pattern matches nothing, or nothing was named.
+    OptionError
+        If they are something else; open files and splits, which are mappings, too.
     """
+    expect_names(files)
     if isinstance(files, str | os.PathLike):
         files = [files]
+    if isinstance(files, Mapping):
+        raise OptionError("files by split are not taken here", hint="pass those of one split, as a list")
     if isinstance(files, bytes) or not isinstance(files, Iterable):
         raise OptionError(f"files={files!r} is not a path, a pattern, a list of them, or an open HDF5 file")
     found: list[str] = []

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..assemble.arrow import table_features
-from ..describe.opening import expand_files
+from ..describe.opening import expand_files, expect_names
 from ..describe.options import Options, make_options
 from ..describe.outside import outside_files
 from ..describe.schema import Column, Table
@@ -115,6 +115,7 @@ def plain_options(options: Options) -> dict[str, Any]:
 
 def _named(files: Any) -> dict[str, tuple[str, ...]]:
     """Files by split, with names that hold on every machine."""
+    expect_names(files)
     by_split = files if isinstance(files, Mapping) else {"train": files}
     return {
         str(split): tuple(name if is_url(name) else os.path.abspath(name) for name in expand_files(names))
