@@ -40,8 +40,30 @@ def test_with_isolate_no_hostile_file_does_harm(tmp_path: Path, name: str, monke
     fork_processes()
     write_secret(tmp_path)
     write_hostile(tmp_path / "a.h5", name)
-    # The processes of the other doors are started alike; `make fuzz` goes through all.
+    # The other doors have some of them below; `make fuzz` goes through all.
     outcomes = try_mutant(tmp_path / "a.h5", tmp_path, steps=("describe", "view"), isolate=True)
+    assert all(outcome in _FINE for outcome in outcomes.values()), outcomes
+
+
+# One of each part of a file that the library reads: headers, types, shapes, layouts, trees, filters, heaps.
+_OF_EACH_PART = (
+    *("end of file far away", "a header that goes on in itself", "a type shared with itself", "65,535 fields"),
+    *("255 dimensions", "2**62 rows", "one piece of 2**62 bytes", "an endless tree of chunks", "a chunk of 4 GB"),
+    *("lzf of chunks of 4 GB", "a fill value of 4 GB", "more strings than references"),
+)
+
+
+@pytest.mark.parametrize("step", ["builder", "stream"])
+@pytest.mark.parametrize("name", _OF_EACH_PART)
+def test_with_isolate_no_hostile_file_harms_a_conversion_or_a_stream(
+    tmp_path: Path, name: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hf_h5.isolate.process.LibraryProcess._start", None)  # so that it is put back
+    fork_processes()
+    write_secret(tmp_path)
+    write_hostile(tmp_path / "a.h5", name)
+    outcomes = try_mutant(tmp_path / "a.h5", tmp_path, steps=(step,), isolate=True)
+    assert outcomes.keys() == {step}
     assert all(outcome in _FINE for outcome in outcomes.values()), outcomes
 
 
