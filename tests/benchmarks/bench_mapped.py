@@ -22,9 +22,9 @@ import hf_h5
 
 from . import epochs as by
 from .bench_builder import ROOT, convert, folder
-from .bench_view import LIMIT, ROUNDS, Work, rows_per_s
+from .bench_view import ROUNDS, Work
 from .conversions import FILES
-from .files import write_files
+from .turns import LIMIT, best_speeds, made_of_files
 
 __all__ = ["folder"]
 
@@ -107,26 +107,10 @@ WORKS = [
 ]
 
 
-@pytest.fixture(scope="session")
-def files(tmp_path_factory) -> dict[str, Path]:
-    return write_files(tmp_path_factory.mktemp("benchmarks"))
-
-
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)
 def bench_mapped_rows(benchmark, files, work, report):
-    contenders = {
-        name: make(files[work.limit_file] if name == LIMIT and work.limit_file else files[work.file])
-        for name, make in work.contenders.items()
-    }
-    speeds = dict.fromkeys(contenders, 0.0)
-
-    def round_of_all() -> None:
-        for name, go in contenders.items():
-            speeds[name] = max(speeds[name], rows_per_s(go))
-
-    benchmark.pedantic(round_of_all, rounds=ROUNDS, warmup_rounds=1)
-    benchmark.extra_info.update(speeds)
-    report(work, speeds)
+    contenders = made_of_files(work, work.contenders, files)
+    report(work, best_speeds(benchmark, contenders, ROUNDS))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ all of them, and the best round of each counts. Before, their values are compare
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +14,11 @@ import numpy as np
 import pytest
 
 from . import contenders as by
-from .files import N_EMBEDDINGS, N_FIELDS, N_IMAGES, N_TABLE, N_WORDS, write_files
+from .files import N_EMBEDDINGS, N_FIELDS, N_IMAGES, N_TABLE, N_WORDS
+from .turns import LIMIT, best_speeds, made_of_files
 
 ROUNDS = 9
 RANDOM_ROWS = 256
-LIMIT = "limit"
 
 
 @dataclass(frozen=True)
@@ -128,35 +127,23 @@ WORKS = [
 ]
 
 
-@pytest.fixture(scope="session")
-def files(tmp_path_factory) -> dict[str, Path]:
-    return write_files(tmp_path_factory.mktemp("benchmarks"))
-
-
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)
 def bench_read(benchmark, files, work, report):
-    readers = {
-        name: make(files[work.limit_file] if name == LIMIT and work.limit_file else files[work.file])
-        for name, make in work.readers.items()
-    }
+    readers = made_of_files(work, work.readers, files)
     expect_equal_values(readers, work)
-    speeds = dict.fromkeys(readers, 0.0)
-
-    def round_of_all() -> None:
-        for name, read in readers.items():
-            speeds[name] = max(speeds[name], rows_per_s(read, work.batches.get(name, work.batches[""])))
-
-    benchmark.pedantic(round_of_all, rounds=ROUNDS, warmup_rounds=1)
-    benchmark.extra_info.update(speeds)
-    report(work, speeds)
+    contenders = {name: reading_of(read, work.batches.get(name, work.batches[""])) for name, read in readers.items()}
+    report(work, best_speeds(benchmark, contenders, ROUNDS))
 
 
-def rows_per_s(read: by.Read, batches: list) -> float:
-    start = time.perf_counter()
-    for rows in batches:
-        read(rows)
+def reading_of(read: by.Read, batches: list) -> Callable[[], int]:
     n_rows = sum(rows.stop - rows.start if isinstance(rows, slice) else len(rows) for rows in batches)
-    return n_rows / (time.perf_counter() - start)
+
+    def go() -> int:
+        for rows in batches:
+            read(rows)
+        return n_rows
+
+    return go
 
 
 def expect_equal_values(readers: dict[str, by.Read], work: Work) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from . import cells
+from .turns import LIMIT, best_speeds
 
 ROUNDS = 3
 N_CELLS = int(os.environ.get("BENCH_CELLS", "60000"))
 # Of what is slow some batches are enough: speeds are compared by cell.
-N_BATCHES = {"backed": 4, "limit": 64}
+N_BATCHES = {"backed": 4, LIMIT: 64}
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,11 @@ def bench_sparse(benchmark, files, zarr_folder, name, report):
             "hf_h5": cells.by_loader(file),
             "backed, sorted": cells.by_backed(file, N_BATCHES["backed"], ordered=True),
             "backed": cells.by_backed(file, N_BATCHES["backed"], ordered=False),
-            "limit": cells.by_memory(file, N_BATCHES["limit"]),
+            LIMIT: cells.by_memory(file, N_BATCHES[LIMIT]),
         }
         if zarr_folder is not None:
             readers["annbatch"] = cells.by_annbatch(zarr_folder[0])
-    speeds = dict.fromkeys(readers, 0.0)
-
-    def round_of_all() -> None:
-        for each, read in readers.items():
-            start = time.perf_counter()
-            n_cells = read()
-            speeds[each] = max(speeds[each], n_cells / (time.perf_counter() - start))
-
-    benchmark.pedantic(round_of_all, rounds=ROUNDS, warmup_rounds=1)
-    benchmark.extra_info.update(speeds)
+    speeds = best_speeds(benchmark, readers, ROUNDS)
     if zarr_folder is not None:
         # Its first epoch, with what it took to make the zarr.
         speeds["annbatch with its conversion"] = N_CELLS / (zarr_folder[1] + N_CELLS / speeds["annbatch"])

@@ -6,7 +6,6 @@ or as much of it as is needed to tell its speed; that all give the same rows is 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,10 +14,9 @@ from pathlib import Path
 import pytest
 
 from . import epochs as by
-from .files import write_files
+from .turns import LIMIT, best_speeds, made_of_files
 
 ROUNDS = 7
-LIMIT = "limit"
 
 
 @dataclass(frozen=True)
@@ -128,30 +126,9 @@ WORKS = [
 ]
 
 
-@pytest.fixture(scope="session")
-def files(tmp_path_factory) -> dict[str, Path]:
-    return write_files(tmp_path_factory.mktemp("benchmarks"))
-
-
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)
 def bench_view(benchmark, files, work, report):
     for library in work.optional:
         pytest.importorskip(library, reason=f"{library} is not installed: make bench does that")
-    contenders = {
-        name: make(files[work.limit_file] if name == LIMIT and work.limit_file else files[work.file])
-        for name, make in work.contenders.items()
-    }
-    speeds = dict.fromkeys(contenders, 0.0)
-
-    def round_of_all() -> None:
-        for name, go in contenders.items():
-            speeds[name] = max(speeds[name], rows_per_s(go))
-
-    benchmark.pedantic(round_of_all, rounds=ROUNDS, warmup_rounds=1)
-    benchmark.extra_info.update(speeds)
-    report(work, speeds)
-
-
-def rows_per_s(go: by.Work) -> float:
-    start = time.perf_counter()
-    return go() / (time.perf_counter() - start)
+    contenders = made_of_files(work, work.contenders, files)
+    report(work, best_speeds(benchmark, contenders, ROUNDS))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from .files import write_files
+from .turns import LIMIT
 
 LINES = pytest.StashKey[dict[str, list[tuple[str, ...]]]]()
 TITLE = "rows read, best round of each"
@@ -13,6 +17,12 @@ HEADINGS = ("work", "hf_h5, rows/s", "times the rival", "at least", "of the limi
 
 def pytest_addoption(parser) -> None:
     parser.addoption("--quick", action="store_true", help="one round of each conversion")
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory) -> dict[str, Path]:
+    """The files that rows are read from; benchmarks of another kind have a fixture of this name of their own."""
+    return write_files(tmp_path_factory.mktemp("benchmarks"))
 
 
 @pytest.fixture
@@ -31,9 +41,9 @@ def report(add_line) -> Callable[..., None]:
 
     def note(work, speeds: dict[str, float]) -> None:
         own = speeds["hf_h5"]
-        part = f"{own / speeds['limit']:.0%}" if "limit" in speeds else ""
+        part = f"{own / speeds[LIMIT]:.0%}" if LIMIT in speeds else ""
         bounds = " / ".join(f"{bound:.0%}" if bound else "–" for bound in work.of_limit) if any(work.of_limit) else ""
-        others = {name: own / speed for name, speed in speeds.items() if name not in ("hf_h5", "limit", work.rival)}
+        others = {name: own / speed for name, speed in speeds.items() if name not in ("hf_h5", LIMIT, work.rival)}
         line = (
             work.name,
             f"{own:,.0f}",
