@@ -20,7 +20,7 @@ from ..describe.elements import Number, Text
 from ..describe.layout import Layout
 from ..describe.options import Options
 from ..describe.schema import Column, Note, Part, Table
-from ..describe.tree import DatasetNode, GroupNode, Tree
+from ..describe.tree import DatasetNode, GroupNode, Tree, common_group
 from ..errors import OptionError
 from .found import Found
 from .matlab_cells import CellColumns
@@ -259,7 +259,7 @@ class _Variables:
         columns = {column.name: column for each in members for column in each.columns}
         paths = [column.path for column in columns.values()]
         part = Part(self.tree.file, "", n_rows, columns)
-        return Table(_common_group(paths), columns, (part,), _rule(n_rows, members))
+        return Table(common_group(paths), columns, (part,), _rule(n_rows, members))
 
     def _add_single_row(self, layout: Layout) -> None:
         """A file of single values is one row; what has no one feature stays metadata."""
@@ -298,11 +298,3 @@ def _rule(n_rows: int, members: Sequence[_Variable]) -> str:
 def _is_along_last(variable: _Variable) -> bool:
     derived = variable.columns[0].derived
     return isinstance(derived, Turned) and derived.source.axis == 0 and len(derived.row_shape) > 1
-
-
-def _common_group(paths: Sequence[str]) -> str:
-    parents = [path.split("/")[:-1] for path in paths]
-    shared = 0
-    while all(len(parent) > shared and parent[shared] == parents[0][shared] for parent in parents):
-        shared += 1
-    return "/".join(parents[0][:shared]) or "/"

@@ -19,7 +19,7 @@ from ..describe.elements import Number, Text
 from ..describe.layout import Layout
 from ..describe.options import Options
 from ..describe.schema import Column, Note, Part, Table
-from ..describe.tree import DatasetNode, Tree
+from ..describe.tree import DatasetNode, Tree, common_group
 from ..errors import OptionError
 from .found import Found
 from .netcdf_model import Dataset, Dimension, Variable, find_dataset
@@ -177,7 +177,7 @@ class _Tables:
             for column in self._columns(variable, dimension):
                 columns[column.name] = column
         part = Part(self.tree.file, "", dimension.size, columns)
-        name = _common_group([each.node.path for each in members])
+        name = common_group(each.node.path for each in members)
         packed = [] if self.options.decode else [each for each in members if self._find_packing(each) is not None]
         hint = "; numbers as stored (decode=True gives what they mean)" if packed else ""
         return Table(name, columns, (part,), _rule(dimension, members) + hint)
@@ -248,14 +248,6 @@ def _rule(dimension: Dimension, members: Sequence[Variable]) -> str:
     kind = "the unlimited dimension " if dimension.is_unlimited else "the dimension " if dimension.name else ""
     along = f"rows along {kind}{dimension}" if dimension.name else f"datasets of one length ({dimension})"
     return f"{along}; others: {', '.join(map(str, others))}" if others else along
-
-
-def _common_group(paths: Sequence[str]) -> str:
-    parents = [path.split("/")[:-1] for path in paths]
-    shared = 0
-    while all(len(parent) > shared and parent[shared] == parents[0][shared] for parent in parents):
-        shared += 1
-    return "/".join(parents[0][:shared]) or "/"
 
 
 def _one_row(nodes: Sequence[DatasetNode], tree: Tree) -> Table:

@@ -14,7 +14,7 @@ from .elements import Text
 from .repeated import Repeated, episodes_table, find_repeated, steps_table
 from .schema import Column, Note, Part, Table
 from .splits import FoundSplits, find_splits, named_nodes
-from .tree import DatasetNode, GroupNode, Tree
+from .tree import DatasetNode, GroupNode, Tree, common_group
 from .unify import CannotUnifyError, unify_columns
 
 __all__ = ["SAMPLE_RULE", "Layout", "find_tables"]
@@ -188,7 +188,7 @@ def _family_table(members: list[tuple[str, DatasetNode]], tree: Tree) -> Table:
     columns = _columns(members, tree, take="rows")
     length = members[0][1].length
     rule = f"datasets of one length ({length:,})" if len(members) > 1 else f"one dataset of {length:,} rows"
-    return Table(_common_group(members), columns, (Part(tree.file, "", length, columns),), rule)
+    return Table(common_group(node.path for _, node in members), columns, (Part(tree.file, "", length, columns),), rule)
 
 
 def _whole_table(members: list[tuple[str, DatasetNode]], tree: Tree, layout: str) -> Table:
@@ -225,17 +225,6 @@ def _free_name(name: str, taken: Mapping[str, Any]) -> str:
     while free in taken:
         free, number = f"{name}.{number}", number + 1
     return free
-
-
-def _common_group(members: list[tuple[str, DatasetNode]]) -> str:
-    parents = [node.path.rpartition("/")[0].split("/") for _, node in members]
-    common = parents[0]
-    for parent in parents[1:]:
-        shared = 0
-        while shared < min(len(common), len(parent)) and common[shared] == parent[shared]:
-            shared += 1
-        common = common[:shared]
-    return "/".join(common) or "/"
 
 
 def _other_name(table: Table, taken: Mapping[str, int]) -> str:

@@ -6,14 +6,14 @@ file is open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .schema import Note, Storage
 from .types import Stored
 
-__all__ = ["DatasetNode", "GroupNode", "Tree"]
+__all__ = ["DatasetNode", "GroupNode", "Tree", "common_group"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +92,18 @@ class Tree:
     read_value: Callable[[DatasetNode], Any]
     notes: tuple[Note, ...] = ()
     file_bytes: int = 0
+
+
+def common_group(paths: Iterable[str]) -> str:
+    """Return the path of the innermost group that all of these lie in.
+
+    >>> common_group(["/a/b/x", "/a/b/c/y", "/a/bc/z"]), common_group(["/a/x", "/y"])
+    ('/a', '/')
+    """
+    parents = [path.split("/")[:-1] for path in paths]
+    # What the first and the last in order share, all between share.
+    low, high = min(parents), max(parents)
+    n_shared = next(
+        (number for number, pair in enumerate(zip(low, high, strict=False)) if pair[0] != pair[1]), len(low)
+    )
+    return "/".join(low[:n_shared]) or "/"
