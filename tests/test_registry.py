@@ -82,25 +82,14 @@ def test_the_cache_folder_does_not_change_with_the_source_text(tmp_path: Path) -
     assert builder.name == "hf_h5"
 
 
-def test_without_an_import_the_name_is_unknown_and_nothing_is_loaded(tmp_path: Path) -> None:
-    # Offline, datasets cannot ask the Hub, which it takes the name for.
+@pytest.mark.parametrize("inside", [False, True])
+def test_without_an_import_the_name_is_unknown_and_nothing_is_loaded(tmp_path: Path, inside: bool) -> None:
+    # Offline, datasets cannot ask the Hub, which it takes the name for; inside the repository, for a script.
     file = write_digits(tmp_path / "a.h5")
     done = run(
         "import datasets, sys; datasets.load_dataset('hf_h5', data_files=sys.argv[1])",
         str(file),
-        folder=tmp_path,
-        cache=tmp_path / "cache",
-    )
-    assert done.returncode == 1
-    assert "hf_h5" in done.stderr.splitlines()[-1]
-
-
-def test_without_an_import_inside_the_repository_datasets_finds_a_script_or_nothing(tmp_path: Path) -> None:
-    file = write_digits(tmp_path / "a.h5")
-    done = run(
-        "import datasets, sys; datasets.load_dataset('hf_h5', data_files=sys.argv[1])",
-        str(file),
-        folder=ROOT,
+        folder=ROOT if inside else tmp_path,
         cache=tmp_path / "cache",
     )
     assert done.returncode == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,16 +14,15 @@ import pytest
 
 import hf_h5
 from hf_h5.errors import ClosedError
+from tests.threads import switching_often
 
 N_ROWS = 300
 
 
 @pytest.fixture(autouse=True)
 def _switch_threads_often() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
+    with switching_often():
+        yield
 
 
 @pytest.fixture

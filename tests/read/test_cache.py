@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
 import threading
 import time
 
@@ -12,24 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hf_h5.read.cache import ChunkCache, number_dataset
+from tests.threads import in_threads
 
 
 def block(value: int, n_bytes: int = 10) -> np.ndarray:
     return np.full(n_bytes, value, np.uint8)
-
-
-def in_threads(count, work):
-    """Run ``work(i)`` in threads that switch as often as they can."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=work, args=(i,)) for i in range(count)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 40)), max_size=60), st.integers(0, 100))

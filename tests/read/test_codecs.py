@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import pickle
 import sys
-import threading
 import zlib
 
 import h5py
@@ -16,6 +15,7 @@ from hf_h5.errors import DamagedFileError, FilterError
 from hf_h5.read import codecs
 from hf_h5.read.codecs import Decoder, why_not_decodable
 from hf_h5.read.index import build_index
+from tests.threads import in_threads
 
 from .stored import FILTERS, read_stored
 
@@ -213,20 +213,11 @@ def test_a_decoder_pickles_and_serves_many_threads_at_once(tmp_path):
     decoder = pickle.loads(pickle.dumps(decoder))
     wrong = []
 
-    def unpack():
+    def unpack(_):
         for _ in range(200):
             out = np.zeros(expected.nbytes, np.uint8)
             decoder.decode(raw, mask, out)
             wrong.extend([] if out.tobytes() == expected.tobytes() else [out])
 
-    threads = [threading.Thread(target=unpack) for _ in range(4)]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
+    in_threads(4, unpack)
     assert not wrong

@@ -6,7 +6,6 @@ import pickle
 import subprocess
 import sys
 import textwrap
-import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
@@ -22,6 +21,7 @@ from hf_h5.read.cache import ChunkCache
 from hf_h5.read.direct import DirectDataset
 from hf_h5.read.index import build_index
 from hf_h5.read.source import LocalSource
+from tests.threads import in_threads
 
 from .stored import FILTERS, open_direct, pick_rows, same_bytes
 
@@ -298,17 +298,8 @@ def test_threads_that_share_a_reader_get_only_right_rows(tmp_path, content):
             found = direct.read_rows(rows, pool=pool)
             wrong.extend([] if np.array_equal(found, expected[rows]) else [rows])
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(4) as pool:
-            threads = [threading.Thread(target=read, args=(seed, pool)) for seed in range(4)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-    finally:
-        sys.setswitchinterval(interval)
+    with ThreadPoolExecutor(4) as pool:
+        in_threads(4, lambda seed: read(seed, pool))
     assert not wrong
 
 

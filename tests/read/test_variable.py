@@ -31,6 +31,7 @@ from hf_h5.read.source import LocalSource
 from hf_h5.read.storage import REFERENCE
 from hf_h5.read.stored_types import find_items
 from hf_h5.read.variable import VariableDataset
+from tests.threads import switching_often
 
 ITEMS = {"bytes": "u1", "big": ">i4", "floats": "<f8", "bools": "?", "codes": "enum", "complex": "<c8", "halves": ">f2"}
 LAYOUTS: dict[str, dict[str, Any]] = {
@@ -295,13 +296,8 @@ def test_a_heap_pickles_and_is_read_by_many_threads_and_after_a_fork(tmp_path):
         rows = np.random.default_rng(seed).integers(0, 2000, 300)
         return variable.read_rows(rows).decode() == [words[row] for row in rows]
 
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(4) as pool:
-            assert all(pool.map(read, range(40)))
-    finally:
-        sys.setswitchinterval(before)
+    with switching_often(), ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(read, range(40)))
     copy = pickle.loads(pickle.dumps(variable))
     assert copy.read_rows([5, 1999]).decode() == [words[5], words[1999]]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as workers:

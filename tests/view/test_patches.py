@@ -16,7 +16,6 @@ from torch.utils.data import DataLoader
 import hf_h5
 from hf_h5 import H5TorchView
 from hf_h5.errors import H5Error, OptionError
-from hf_h5.read.codecs import Decoder
 
 SHAPE = (12, 10, 9)
 
@@ -164,20 +163,6 @@ def test_patches_along_another_axis_begin_with_it(tmp_path: Path, axis: int) -> 
             for row in range(len(view)):
                 found = view[row]
                 np.testing.assert_array_equal(found["raw"], turned[slices(found["position"], (3, 2))])
-
-
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The stored bytes of each chunk that is decoded from now on."""
-    seen: list[bytes] = []
-    decode = Decoder.decode
-
-    def noted(self, raw, mask, out) -> None:
-        seen.append(bytes(raw))
-        decode(self, raw, mask, out)
-
-    monkeypatch.setattr(Decoder, "decode", noted)
-    return seen
 
 
 def test_only_chunks_that_a_patch_touches_are_read(tmp_path: Path, decoded: list[bytes]) -> None:

@@ -19,7 +19,6 @@ from torch.utils.data import DataLoader
 import hf_h5
 from hf_h5 import H5TorchView
 from hf_h5.errors import OptionError
-from hf_h5.read.codecs import Decoder
 
 STORAGES = {
     "contiguous": {},
@@ -232,20 +231,6 @@ def test_a_million_windows_cost_no_memory(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert alone < 4 << 20
     assert peak < 64 << 20
-
-
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The stored bytes of each chunk that is decoded from now on."""
-    seen: list[bytes] = []
-    decode = Decoder.decode
-
-    def noted(self, raw, mask, out) -> None:
-        seen.append(bytes(raw))
-        decode(self, raw, mask, out)
-
-    monkeypatch.setattr(Decoder, "decode", noted)
-    return seen
 
 
 def test_overlapping_windows_decode_each_chunk_once(signal, decoded: list[bytes]) -> None:
