@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-import datasets
-from datasets.info import DatasetInfosDict
-from datasets.splits import SplitDict, SplitInfo
-from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCardData
 
+from ..hub.card_facts import Config, Split
+from ..hub.cards import tell_configs
 from .plan import Plan
 from .reports import ShardReport
 from .rows import plan_features
@@ -44,9 +42,7 @@ def remove_description(folder: Folder, splits: Iterable[str]) -> None:
 
 def _card_text(plan: Plan, reports: Sequence[ShardReport], folder: Folder) -> str:
     card = DatasetCardData()
-    DatasetInfosDict({"default": _info(plan, reports)}).to_dataset_card_data(card)
-    paths = [{"split": split, "path": f"{split}-*.parquet"} for split in plan.num_rows]
-    MetadataConfigs({"default": {"data_files": paths}}).to_dataset_card_data(card)
+    tell_configs(card, [_config(plan, reports)])
     sources = len(plan.files)
     what = f"Converted from {sources:,} HDF5 {'file' if sources == 1 else 'files'} by hf-h5 {plan.version}"
     name = folder.place.rstrip("/").rpartition("/")[2]
@@ -54,17 +50,18 @@ def _card_text(plan: Plan, reports: Sequence[ShardReport], folder: Folder) -> st
     return f"---\n{card}\n---\n{_WRITTEN_BY}\n\n# {name}\n\n{what} (plan {plan.id}).\n\n{loading}\n"
 
 
-def _info(plan: Plan, reports: Sequence[ShardReport]) -> datasets.DatasetInfo:
-    infos = SplitDict()
-    for split in plan.num_rows:
-        infos.add(SplitInfo(split))
+def _config(plan: Plan, reports: Sequence[ShardReport]) -> Config:
+    """The only table, without its columns: they would have to be looked up in the HDF5 files, which may be away."""
+    of_split: dict[str, list[ShardReport]] = {split: [] for split in plan.num_rows}
     for report in reports:
-        info = infos[plan.shards[report.number].split]
-        info.num_examples += report.rows
-        info.num_bytes += report.arrow_bytes
-    features, written = plan_features(plan), sum(report.n_bytes for report in reports)
-    size = sum(info.num_bytes for info in infos.values())
-    return datasets.DatasetInfo(features=features, splits=infos, download_size=written, dataset_size=size)
+        of_split[plan.shards[report.number].split].append(report)
+    splits = {
+        split: Split(sum(each.rows for each in found), sum(each.arrow_bytes for each in found))
+        for split, found in of_split.items()
+    }
+    patterns = {split: [f"{split}-*.parquet"] for split in splits}
+    n_bytes = sum(report.n_bytes for report in reports)
+    return Config("default", {}, splits, patterns, plan_features(plan), n_bytes)
 
 
 def _write_states(plan: Plan, folder: Folder) -> None:

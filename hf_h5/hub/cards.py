@@ -6,6 +6,7 @@ and what the YAML says beyond it, stays.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import datasets
@@ -13,13 +14,13 @@ import yaml
 from datasets.info import DatasetInfosDict
 from datasets.splits import SplitDict, SplitInfo
 from datasets.utils.metadata import MetadataConfigs
-from huggingface_hub import DatasetCard
+from huggingface_hub import DatasetCard, DatasetCardData
 
 from ..errors import DataError
 from .card_facts import CardFacts, Config
 from .card_text import card_body, plain_text, title_of
 
-__all__ = ["make_card"]
+__all__ = ["make_card", "tell_configs"]
 
 _BEGIN = "<!-- hf-h5 begins: written anew with every push; what is before and after stays as it is -->"
 _END = "<!-- hf-h5 ends -->"
@@ -76,9 +77,14 @@ def _tell(data: Any, facts: CardFacts) -> None:
     tags = [tags] if isinstance(tags, str) else list(tags)
     data["tags"] = tags + [tag for tag in _TAGS if tag not in tags]
     data["size_categories"] = [_size_category(facts.n_rows)]
-    configs = {config.name: _metadata_config(config) for config in facts.configs}
-    MetadataConfigs(configs).to_dataset_card_data(data)
-    infos = {config.name: _info(config) for config in facts.configs if config.features is not None}
+    tell_configs(data, facts.configs)
+
+
+def tell_configs(data: DatasetCardData, configs: Sequence[Config]) -> None:
+    """Put into the YAML of a card which files make which splits and, where it is known, what is in them."""
+    found = {config.name: _metadata_config(config) for config in configs}
+    MetadataConfigs(found).to_dataset_card_data(data)
+    infos = {config.name: _info(config) for config in configs if config.features is not None}
     DatasetInfosDict(infos).to_dataset_card_data(data)
 
 
