@@ -19,6 +19,7 @@ from .guard import check_external_link, check_storage, check_target
 from .limits import Limits
 from .opening import open_dataset
 from .schema import Note, Storage
+from .shared_messages import check_shared_messages
 from .tree import DatasetNode, GroupNode, Tree
 from .types import Stored, UnreadableTypeError, interpret_type, type_depth
 from .values import plain_attrs, plain_value
@@ -222,9 +223,12 @@ class _Scan:
 
 def _walk_links(handle: h5py.Group, file: str, limits: Limits, started: float) -> dict[bytes, int]:
     links: dict[bytes, int] = {}
+    addresses: list[int] = []
 
     def visit(raw: bytes, info: Any) -> bool | None:
         links[raw] = info.type
+        if info.type == h5l.TYPE_HARD:
+            addresses.append(info.u)
         # Ends the walk; h5py makes a SystemError of what is raised in here.
         is_over = len(links) > limits.objects or raw.count(b"/") > limits.depth
         return True if is_over or time.monotonic() - started > limits.seconds else None
@@ -237,6 +241,8 @@ def _walk_links(handle: h5py.Group, file: str, limits: Limits, started: float) -
     limits.check("objects", len(links), file=file)
     limits.check("depth", last.count(b"/"), file=file, path="/" + _decode(last))
     limits.check("seconds", time.monotonic() - started, file=file)
+    # Before the library looks at the objects themselves.
+    check_shared_messages(handle, file, addresses)
     return links
 
 

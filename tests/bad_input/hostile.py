@@ -183,12 +183,36 @@ def endless_header(content: Content) -> None:
     struct.pack_into("<QQ", content, place, at + 16, 256)
 
 
-def shared_with_itself(content: Content) -> None:
-    """The type of a dataset is that of another object, which is the dataset."""
-    header, place = header_of(content, "/plain"), message(content, "/plain", TYPE)
-    content[place - 8 + 4] |= 2
-    content[place : place + 2] = b"\x02\x02"
-    struct.pack_into("<Q", content, place + 2, header)
+def shared(kind: int, path: str, *, owner: str | None = None, version: int = 2) -> Callable[[Content], None]:
+    """A message of an object is that of another object, which is the object itself unless an owner is named."""
+
+    def patch(content: Content) -> None:
+        header, place = header_of(content, owner or path), message(content, path, kind)
+        content[place - 8 + 4] |= 2
+        content[place : place + 2] = bytes([version, 2])
+        struct.pack_into("<Q", content, place + (16 if version == 1 else 2), header)
+
+    return patch
+
+
+def shared_in_a_ring(content: Content) -> None:
+    """The types of three objects are those of one another."""
+    # Found before the first is patched: the library dies of the second.
+    ring = ["/plain", "/table", "/label"]
+    patches = [shared(TYPE, path, owner=owner) for path, owner in zip(ring, [*ring[1:], ring[0]], strict=True)]
+    before = bytes(content)
+    for patch in patches:
+        changed = Content(before)
+        patch(changed)
+        for place in range(len(before)):
+            if changed[place] != before[place]:
+                content[place] = changed[place]
+
+
+def new_type_shared_with_itself(content: Content) -> None:
+    """The type of a dataset of the newest format is its own."""
+    header, kind = header_of(content, "/plain"), b"\x03\x0c\0"
+    sealed_header("/plain", kind, kind + b"\x02\x03\x02" + struct.pack("<Q", header))(content)
 
 
 def symbols_of_root(content: Content) -> None:
@@ -269,7 +293,13 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], Callable[[Content], None]]] = {
     "names outside the file": (old, at_signature(b"HEAP", 24, _HUGE)),
     # Headers.
     "a header that goes on in itself": (old, endless_header),
-    "a type shared with itself": (old, shared_with_itself),
+    "a type shared with itself": (old, shared(TYPE, "/plain")),
+    "a shape shared with itself": (old, shared(SPACE, "/plain", version=1)),
+    "a fill value shared with itself": (old, shared(FILL, "/y")),
+    "filters shared with themselves": (old, shared(FILTERS, "/x", version=1)),
+    "an attribute shared with itself": (old, shared(ATTRIBUTE, "/x", version=3)),
+    "types shared in a ring": (old, shared_in_a_ring),
+    "a new type shared with itself": (new, new_type_shared_with_itself),
     "a message longer than its header": (old, put(SPACE, -6, b"\xff\xff")),
     "65,535 messages": (old, lambda content: at_byte(header_of(content, "/x") + 2, b"\xff\xff")(content)),
     "a header of 4 GB": (old, lambda content: at_byte(header_of(content, "/x") + 8, _MOST)(content)),
