@@ -7,17 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import OptionError
-from ..hub.card_facts import CardFacts, Config, Source
-from ..hub.cards import make_card
-from ..hub.parquet import read_shards
-from ..hub.push import push_files
+from ..hub.card_facts import CardFacts, Source
+from ..hub.parquet import look_at_table, push_tables
 from ..hub.repository import Repository, open_repository
 from .plan import Plan
 from .rows import plan_tables
 
 __all__ = ["open_target", "push_finished"]
-
-_FOLDER = "data"
 
 
 def open_target(plan: Plan, out: str | os.PathLike[str], repo_id: str, *, private: bool = False) -> Repository:
@@ -57,22 +53,11 @@ def push_finished(
     HubError
         If the Hub refuses; what is uploaded is not uploaded again by the next try.
     """
-    tables = plan_tables(plan)
-    shards = read_shards(Path(out), tuple(tables))
-    patterns = {split: [f"{_FOLDER}/{split}-*"] for split in tables}
-    first = next(iter(tables.values()))
-    table = Config("default", first.columns, shards.splits, patterns, shards.features, shards.n_bytes, plan.options)
+    table = look_at_table(Path(out), plan_tables(plan), plan.options)
     # No checksums: to read terabytes once more for a card would take hours.
     sources = [Source(each.file.rpartition("/")[2], each.size, None) for each in plan.files]
-    command = f"hf-h5 convert --plan plan.json --finalize -o {_FOLDER}/ --push-to-hub {repository.repo_id}"
-    facts = CardFacts(repository.repo_id, [table], sources, {}, f"{command}  # plan {plan.id}", plan.version)
-    files = {f"{_FOLDER}/{file.name}": file for each in shards.files.values() for file in each}
-    push_files(
-        repository,
-        files,
-        lambda before: make_card(facts, before),
-        replaced=[f"{_FOLDER}/*-*-of-*.parquet"],
-        message="Push HDF5 as Parquet with hf-h5",
-        say=say,
-    )
+    command = f"hf-h5 convert --plan plan.json --finalize -o {table.place}/ --push-to-hub {repository.repo_id}"
+    command += f"  # plan {plan.id}"
+    facts = CardFacts(repository.repo_id, [table.config], sources, {}, command, plan.version)
+    push_tables(repository, [table], facts, say)
     return repository.url

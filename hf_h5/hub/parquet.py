@@ -1,10 +1,10 @@
-"""Folders of Parquet shards that were made for a push: where they are made, and what is in them."""
+"""Folders of Parquet shards that are pushed: where they are made, what is in them, and how they get there."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,13 @@ from typing import Any
 import datasets
 import pyarrow.parquet as pq
 
-from .card_facts import Split
+from ..describe.schema import Table
+from .card_facts import CardFacts, Config, Split
+from .cards import make_card
+from .push import push_files
+from .repository import Repository
 
-__all__ = ["Shards", "folder_beside_caches", "read_shards"]
+__all__ = ["PushedTable", "folder_beside_caches", "look_at_table", "push_tables"]
 
 _NAME = re.compile(r"(?P<split>.+)-\d{5,}-of-\d{5,}\.parquet")
 
@@ -32,7 +36,66 @@ class Shards:
         return sum(file.stat().st_size for files in self.files.values() for file in files)
 
 
-def read_shards(folder: Path, order: tuple[str, ...]) -> Shards:
+@dataclass(frozen=True)
+class PushedTable:
+    """One table on its way: its shards, what the card tells of it, and the folder of the repository it goes to."""
+
+    config: Config
+    shards: Shards
+    place: str
+
+    def files(self) -> dict[str, Path]:
+        """The shards by their path in the repository."""
+        return {f"{self.place}/{file.name}": file for files in self.shards.files.values() for file in files}
+
+    @property
+    def replaced(self) -> str:
+        """Pattern of the shards of an earlier push of this table, whichever splits it had."""
+        return f"{self.place}/*-*-of-*.parquet"
+
+
+def look_at_table(
+    folder: Path, tables: Mapping[str, Table], options: Mapping[str, Any], *, name: str = "default", place: str = "data"
+) -> PushedTable:
+    """What is pushed of a folder of shards.
+
+    Parameters
+    ----------
+    tables
+        What the shards were made of, by split.
+    options
+        Options of the package with which they were read.
+    name, place
+        Of the configuration, and of its folder in the repository.
+    """
+    shards = _read_shards(folder, tuple(tables))
+    first = next(iter(tables.values()))
+    patterns = {split: [f"{place}/{split}-*"] for split in tables}
+    config = Config(name, first.columns, shards.splits, patterns, shards.features, shards.n_bytes, options)
+    return PushedTable(config, shards, place)
+
+
+def push_tables(
+    repository: Repository, tables: Sequence[PushedTable], facts: CardFacts, say: Callable[[str], None]
+) -> None:
+    """Upload the shards that are not there yet, and make all of them and the card visible by one commit.
+
+    Raises
+    ------
+    HubError
+        If the Hub refuses; what is uploaded is not uploaded again by the next try.
+    """
+    push_files(
+        repository,
+        {path: file for each in tables for path, file in each.files().items()},
+        lambda before: make_card(facts, before),
+        replaced=[each.replaced for each in tables],
+        message="Push HDF5 as Parquet with hf-h5",
+        say=say,
+    )
+
+
+def _read_shards(folder: Path, order: tuple[str, ...]) -> Shards:
     """Look at the ends of the shards in a folder; splits come in the given order."""
     files: dict[str, list[Path]] = {split: [] for split in order}
     for file in sorted(folder.glob("*.parquet")):

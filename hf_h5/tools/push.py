@@ -10,17 +10,14 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..describe.opening import expand_files
 from ..describe.options import make_options
 from ..errors import H5Error, OptionError
-from ..hub.card_facts import CardFacts, Config
-from ..hub.cards import make_card
-from ..hub.parquet import Shards, folder_beside_caches, read_shards
-from ..hub.push import push_files
+from ..hub.card_facts import CardFacts
+from ..hub.parquet import folder_beside_caches, look_at_table, push_tables
 from ..hub.repository import Repository, open_repository
 from ..isolate.choose import resolve
 from .card_facts import card_facts, describe_for_card, tables_by_config
@@ -28,23 +25,6 @@ from .console import Console
 from .convert import run_convert
 
 __all__ = ["room_for_shards", "run_push"]
-
-
-@dataclass(frozen=True)
-class _Pushed:
-    """One table on its way: its shards, and what the card tells of it."""
-
-    config: Config
-    shards: Shards
-    place: str
-
-    def files(self) -> dict[str, Path]:
-        return {f"{self.place}/{file.name}": file for files in self.shards.files.values() for file in files}
-
-    @property
-    def replaced(self) -> str:
-        """Pattern of the shards of an earlier push of this table, whichever splits it had."""
-        return f"{self.place}/*-*-of-*.parquet"
 
 
 def run_push(
@@ -118,9 +98,10 @@ def run_push(
                 console=told,
                 say=_of_shards(told.say),
             )
-        pushed.append(_look(names, name, place, root / place, chosen))
+        tables = resolve({"train": names}, make_options(**chosen)).splits
+        pushed.append(look_at_table(root / place, tables, chosen, name=name, place=place))
     facts = card_facts(repo_id, [each.config for each in pushed], schema, names, argv)
-    _push(repository, pushed, facts, told)
+    push_tables(repository, pushed, facts, told.say)
     if output is None:
         shutil.rmtree(root, ignore_errors=True)
     _tell(repository, facts, told)
@@ -151,27 +132,6 @@ def room_for_shards(folder: Path) -> Iterator[None]:
 def _of_shards(say: Callable[[str], None]) -> Callable[[str], None]:
     """What is said of shards; how to load the folder that they are made in is of no use to who pushes them."""
     return lambda text: None if "load_dataset(" in text else say(text)
-
-
-def _look(names: list[str], name: str, place: str, folder: Path, options: Mapping[str, Any]) -> _Pushed:
-    tables = resolve({"train": names}, make_options(**options)).splits
-    shards = read_shards(folder, tuple(tables))
-    first = next(iter(tables.values()))
-    patterns = {split: [f"{place}/{split}-*"] for split in tables}
-    config = Config(name, first.columns, shards.splits, patterns, shards.features, shards.n_bytes, options)
-    return _Pushed(config, shards, place)
-
-
-def _push(repository: Repository, pushed: Sequence[_Pushed], facts: CardFacts, console: Console) -> None:
-    files = {path: file for each in pushed for path, file in each.files().items()}
-    push_files(
-        repository,
-        files,
-        lambda before: make_card(facts, before),
-        replaced=[each.replaced for each in pushed],
-        message="Push HDF5 as Parquet with hf-h5",
-        say=console.say,
-    )
 
 
 def _tell(repository: Repository, facts: CardFacts, console: Console) -> None:
