@@ -14,15 +14,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..describe.schema import Column
-from ..read.gather import gather_new, gather_rows
+from ..read.gather import NEW_ARRAY_ROW, gather_new, gather_rows
 from ..read.plan import Rows
 
 __all__ = ["NumberRows", "find_numbers"]
 
 # Bits are looked up so many at a time: each takes eight bytes of indices.
 _BITS_AT_ONCE = 1 << 18
-# Rows up to here are made as new arrays: batches of them are small enough for memory that was used before.
-_NEW_ARRAY_ROW = 32 << 10
 
 
 class _NotPlainError(ValueError):
@@ -180,7 +178,7 @@ class _ByteRows(_Placed):
 
     @property
     def makes_arrays(self) -> bool:
-        return self._whole is None and self._step <= _NEW_ARRAY_ROW
+        return self._whole is None and self._step <= NEW_ARRAY_ROW
 
     def take(self, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
         if self._whole is None and out is None and not isinstance(rows, range) and self.makes_arrays:

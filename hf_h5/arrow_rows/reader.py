@@ -159,8 +159,7 @@ class ArrowReader(RowSource):
         for check in self._checks:
             check()
 
-    @property
-    def makes_arrays(self) -> frozenset[str]:
+    def makes_arrays(self, columns: Sequence[str]) -> frozenset[str]:
         """Columns of which random rows are quicker read without ``out``."""
         return self._makes_arrays
 

@@ -181,7 +181,8 @@ class BlockReader:
     def gather(self, planned: Planned) -> Arrays:
         """Make the arrays of a batch, which are the caller's; waits for the blocks that it needs."""
         if not planned.parts:
-            wanted = [name for name in self._arrays.numbers if name not in self._source.makes_arrays]
+            made_there = self._source.makes_arrays(self._names)
+            wanted = [name for name in self._arrays.numbers if name not in made_there]
             return self._source.read_here(planned.rows, self._names, self._arrays.make(len(planned.rows), wanted))
         for block, _ in planned.parts:
             for future in block.fills:

@@ -12,12 +12,24 @@ from numpy.typing import NDArray
 
 from .plan import Places
 
-__all__ = ["LARGE_ROW", "as_cells", "as_row_array", "copy_rows", "gather_new", "gather_rows", "join_runs"]
+__all__ = [
+    "LARGE_ROW",
+    "NEW_ARRAY_ROW",
+    "as_cells",
+    "as_row_array",
+    "copy_rows",
+    "gather_new",
+    "gather_rows",
+    "join_runs",
+]
 
 Bytes = NDArray[np.uint8]
 
 LARGE_ROW = 64 << 10
 """From here on a second thread is worth while: numpy lets go of the interpreter while it copies such rows."""
+
+NEW_ARRAY_ROW = 32 << 10
+"""Rows up to here are quicker made as a new array: batches of them are so small that it gets memory used before."""
 
 _LOOP_ROW = 8 << 10
 """From here on a copy of each row is quicker than a gather that passes through other memory: 256 rows of 12 KiB take

@@ -129,16 +129,17 @@ class TableReader(RowSource):
         if self._closed:
             raise ClosedError("the reader is closed", file=self._name, hint="open the file again")
         names = self._names(columns)
-        if out is not None and self._is_small(rows, out):
-            found = self.read_here(rows, names, out)
+        if self._is_small(rows, names, out):
+            found = self.read_here(rows, names, out or {})
             return {name: found[name] for name in names}
         return self._read(rows, names, out)
 
-    @staticmethod
-    def _is_small(rows: Any, out: Mapping[str, NDArray[Any]]) -> bool:
+    def _is_small(self, rows: Any, names: Sequence[str], out: Mapping[str, NDArray[Any]] | None) -> bool:
         """Whether a second thread would cost more than it brings."""
         if not isinstance(rows, np.ndarray) or rows.dtype != np.int64 or rows.ndim != 1:
             return False
+        if out is None:
+            return len(rows) * sum(self._table.columns[name].row_bytes for name in names) <= _HERE_BYTES
         return sum(array.nbytes for array in out.values()) <= _HERE_BYTES
 
     def _read(self, rows: Any, names: Sequence[str], out: Mapping[str, NDArray[Any]] | None) -> Batch:
@@ -172,7 +173,8 @@ class TableReader(RowSource):
     def read_here(self, rows: NDArray[np.int64], columns: Sequence[str], out: Mapping[str, NDArray[Any]]) -> Batch:
         """Read rows as ``read`` does; where they lie plainly by the calling thread alone, for one of many threads.
 
-        ``columns`` are those of the table, and ``out`` has an array for each that holds numbers.
+        ``columns`` are those of the table, and ``out`` has an array for each that holds numbers but those for which new
+        ones are made.
         """
         if self._closed:
             raise ClosedError("the reader is closed", file=self._name, hint="open the file again")
@@ -181,6 +183,13 @@ class TableReader(RowSource):
             return self._read(rows, columns, out)  # which says what is wrong
         found, others = self._single.gather(rows, tuple(columns), out)
         return found | self._read(rows, others, out) if others else found
+
+    def makes_arrays(self, columns: Sequence[str]) -> frozenset[str]:
+        """Columns of numbers of which ``read_here`` makes new arrays quicker than it fills those of ``out``."""
+        if self._closed:
+            return frozenset()
+        self._routes_of_this_process()
+        return self._single.makes_arrays(tuple(columns))
 
     def fetch_boxes(self, number: int, name: str, boxes: Sequence[Box]) -> bool:
         """Fill the arrays of boxes of a column of numbers, in part ``number``; their first axis are its rows."""

@@ -49,8 +49,7 @@ class RowSource(Protocol):
         """Read rows as ``read`` does, with as little help of other threads as can be."""
         ...
 
-    @property
-    def makes_arrays(self) -> frozenset[str]:
+    def makes_arrays(self, columns: Sequence[str]) -> frozenset[str]:
         """Columns of numbers of which ``read_here`` makes new arrays quicker than it fills those of ``out``."""
         return frozenset()
 

@@ -19,7 +19,7 @@ from ..describe.schema import Part, Table
 from ..describe.urls import is_url
 from .cache import ChunkCache
 from .direct import DirectDataset
-from .gather import gather_rows
+from .gather import NEW_ARRAY_ROW, gather_new, gather_rows
 from .plain import is_plain
 from .routes import Routes
 from .source import Source
@@ -48,6 +48,11 @@ class _Stored:
     stored: np.dtype[Any]
     wanted: np.dtype[Any]
 
+    @property
+    def makes_arrays(self) -> bool:
+        """Whether rows are quicker made as a new array than copied into one that is there."""
+        return len(self.offsets) > 1 and self.row_nbytes <= NEW_ARRAY_ROW and self.stored == self.wanted
+
     def fits(self, out: NDArray[Any], n_rows: int) -> bool:
         """Whether stored bytes may go into an array as they are."""
         if self.stored != self.wanted or out.dtype != self.wanted or out.shape != (n_rows, *self.shape[1:]):
@@ -68,10 +73,22 @@ class _Stored:
             stored: NDArray[Any] = np.ndarray(shape, self.stored, mapped, int(self.offsets[0]))
             # mode="clip" keeps numpy from buffering its output; the rows were checked.
             return np.take(stored, rows, axis=0, out=out, mode="clip")
-        chunks = rows // self.chunk_rows
-        addresses = self.offsets[chunks] + (rows - chunks * self.chunk_rows) * self.row_nbytes
-        gather_rows(np.frombuffer(mapped, np.uint8), addresses, self.row_nbytes, out.reshape(-1).view(np.uint8))
+        flat = out.reshape(-1).view(np.uint8)
+        gather_rows(np.frombuffer(mapped, np.uint8), self._find(rows), self.row_nbytes, flat)
         return out
+
+    def make_rows(self, mapped: memoryview, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Rows in a new array."""
+        found = gather_new(np.frombuffer(mapped, np.uint8), self._find(rows), self.row_nbytes)
+        return found.view(self.wanted).reshape(-1, *self.shape[1:])
+
+    def _find(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where rows begin in the file."""
+        if self.chunk_rows == 1:
+            return self.offsets[rows]
+        chunks = rows // self.chunk_rows
+        found: NDArray[np.int64] = self.offsets[chunks] + (rows - chunks * self.chunk_rows) * self.row_nbytes
+        return found
 
 
 _Place = tuple[int | slice, ...]
@@ -169,6 +186,12 @@ class SingleRows:
                 found[column.name] = values
         return found, others
 
+    def makes_arrays(self, names: tuple[str, ...]) -> frozenset[str]:
+        """Columns of which `gather` makes new arrays quicker than it fills those of the caller."""
+        if len(self._starts) != 2:
+            return frozenset()
+        return frozenset(each.name for each in self._plan(0, names).columns if each.makes_arrays)
+
     def gather(
         self, rows: NDArray[np.int64], names: tuple[str, ...], out: Mapping[str, NDArray[Any]]
     ) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
@@ -177,7 +200,8 @@ class SingleRows:
         Returns
         -------
         tuple
-            The arrays that were filled, by column, and the names of the other columns: all where there are parts.
+            The arrays that were filled, or made where there was none, by column, and the names of the other columns:
+            all where there are parts.
         """
         if len(self._starts) != 2:
             return {}, names
@@ -188,7 +212,9 @@ class SingleRows:
         found, others = {}, plan.others + tuple(each.name for each in plan.unpacked)
         for each in plan.columns:
             target = out.get(each.name)
-            if target is None or not each.fits(target, len(rows)):
+            if target is None and each.makes_arrays:
+                found[each.name] = each.make_rows(mapped, rows)
+            elif target is None or not each.fits(target, len(rows)):
                 others += (each.name,)
             else:
                 found[each.name] = each.take_rows(mapped, rows, target)

@@ -144,7 +144,7 @@ class ViewState:
         arrays = BatchArrays({name: self._table.columns[name] for name in names}, self._memory)
         if isinstance(rows, range):
             return self._source.read(rows, names, arrays.make(len(rows), arrays.numbers))
-        made_there = self._source.makes_arrays
+        made_there = self._source.makes_arrays(names)
         wanted = [name for name in arrays.numbers if name not in made_there]
         return self._source.read_here(rows, names, arrays.make(len(rows), wanted))
 

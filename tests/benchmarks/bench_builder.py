@@ -78,11 +78,12 @@ CONVERSIONS = [
 
 
 @pytest.fixture(scope="session")
-def folder() -> Iterator[Path]:
-    """A folder in memory where there is one: how busy the disk is should not count."""
-    memory = Path("/dev/shm")
-    there = memory.is_dir() and shutil.disk_usage(memory).free > 8 << 30
-    with tempfile.TemporaryDirectory(prefix="hf_h5-bench-", dir=memory if there else None) as name:
+def folder(tmp_path_factory) -> Iterator[Path]:
+    """Where caches are: on a disk, of which the system keeps what was just written in memory.
+
+    ``--basetemp=/dev/shm/FOLDER`` has files and caches in a file system in memory, whose pages come one by one.
+    """
+    with tempfile.TemporaryDirectory(prefix="converted-", dir=tmp_path_factory.getbasetemp()) as name:
         yield Path(name)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ WORKS = [
     Work(
         "images at random, one-row chunks",
         "one-row chunks",
-        RANDOM,
+        RANDOM | {"hf_h5": partial(by.by_hf_h5, reuse=False)},
         RANDOM_BATCHES,
         "hand-written",
         7.5,

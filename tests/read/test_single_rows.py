@@ -73,6 +73,26 @@ def test_rows_put_into_the_callers_arrays_are_those_of_the_batch(tmp_path: Path,
             reader.read_here(np.array([0, 7]), numbers, {name: expected[name][:2] for name in numbers})
 
 
+@pytest.mark.parametrize("rows", [[], [3], [6, 0, 0, 2, 5]], ids=str)
+def test_rows_put_into_new_arrays_are_those_of_the_batch_and_the_callers(tmp_path: Path, rows: list[int]) -> None:
+    with hf_h5.open_table(write_columns(tmp_path / "x.h5")) as reader:
+        expected = reader.read(rows)
+        made_there = reader.makes_arrays(list(expected))
+        assert made_there == {"alone", "threes"}
+        out = {
+            name: np.empty_like(values)
+            for name, values in expected.items()
+            if values.dtype.kind != "O" and name not in made_there
+        }
+        wanted = np.array(rows, np.int64)
+        for find in (lambda: reader.read_here(wanted, list(expected), out), lambda: reader.read(wanted)):
+            found = find()
+            assert_exact({name: found[name] for name in expected}, expected)
+            for name in made_there:
+                found[name] += 1
+    assert reader.makes_arrays(["alone"]) == frozenset()
+
+
 @pytest.mark.parametrize("name", ["plain", "whole", "cut"])
 def test_the_row_is_the_callers(reader: hf_h5.opening.TableReader, name: str) -> None:
     reader.read_row(3, (name,))
