@@ -210,6 +210,10 @@ class WindowSource(RowSource):
         """How much the cache of decoded chunks holds, and how often it helped."""
         return self._source.cache_info()
 
+    def check_files(self, start: int = 0, stop: int | None = None) -> None:
+        """Raise ``FileChangedError`` if a file is not the one that was opened; all are looked at."""
+        self._source.check_files()
+
     def close(self) -> None:
         """Close the source."""
         self._source.close()

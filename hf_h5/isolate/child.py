@@ -69,7 +69,7 @@ class _Library:
     def check_first_rows(self, number: int) -> None:
         self._readers[number].check_first_rows()
 
-    def check_files(self, number: int, start: int, stop: int) -> None:
+    def check_files(self, number: int, start: int, stop: int | None) -> None:
         self._readers[number].check_files(start, stop)
 
     def close(self, number: int) -> None:

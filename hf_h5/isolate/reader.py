@@ -176,7 +176,7 @@ class IsolatedReader(RowSource):
         """Read strings of the first rows, so that text that is none is found early."""
         self._ask("check_first_rows")
 
-    def check_files(self, start: int, stop: int) -> None:
+    def check_files(self, start: int = 0, stop: int | None = None) -> None:
         """Raise ``FileChangedError`` if a local file of these rows is not the one that was opened."""
         self._ask("check_files", start, stop)
 

@@ -76,6 +76,13 @@ class RowSource(Protocol):
         """How much the cache of decoded chunks holds, and how often it helped; all zero where there is none."""
         return CacheInfo(0, 0, 0, 0, 0)
 
+    def check_files(self, start: int = 0, stop: int | None = None) -> None:
+        """Raise ``FileChangedError`` if a local file of some rows is not the one that was opened; of all unless said.
+
+        Whoever keeps what was read calls it after: reading looks at a file before.
+        """
+        return
+
     def close(self) -> None:
         """Close what was opened; reading afterwards raises ``ClosedError``."""
         ...

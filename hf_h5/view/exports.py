@@ -147,6 +147,7 @@ class ExportMethods(ViewState):
                 for table in self._tables():
                     writer.write_table(table)
                 writer.finalize()
+            self._source.check_files()
             os.replace(part, target)
         except BaseException:
             part.unlink(missing_ok=True)

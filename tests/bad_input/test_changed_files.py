@@ -155,6 +155,22 @@ def test_a_file_that_changes_while_its_last_batch_is_written_leaves_no_cache(
     assert list((tmp_path / "cache").rglob("dataset_info.json")) == []
 
 
+def test_a_file_that_changes_while_a_view_is_written_leaves_no_cache(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = ArrowWriter.write_table
+
+    def write_and_change(self: ArrowWriter, table: Any, *options: Any) -> None:
+        write(self, table, *options)
+        rewritten_in_place(file)
+
+    monkeypatch.setattr(ArrowWriter, "write_table", write_and_change)
+    for options in ({}, {"window": 2}):
+        with hf_h5.H5TorchView(str(file), **options) as view, pytest.raises(FileChangedError):
+            view.to_dataset(cache_dir=tmp_path / "cache")
+    assert list((tmp_path / "cache").rglob("*.arrow")) == []
+
+
 def test_a_file_that_changes_while_a_stream_reads_it_is_an_error(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make = batching._read
 
