@@ -79,6 +79,8 @@ class _Stored:
 
     def make_rows(self, mapped: memoryview, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Rows in a new array."""
+        if not self.makes_arrays:
+            return self.take_rows(mapped, rows, np.empty((len(rows), *self.shape[1:]), self.stored))
         found = gather_new(np.frombuffer(mapped, np.uint8), self._find(rows), self.row_nbytes)
         return found.view(self.wanted).reshape(-1, *self.shape[1:])
 
@@ -212,7 +214,7 @@ class SingleRows:
         found, others = {}, plan.others + tuple(each.name for each in plan.unpacked)
         for each in plan.columns:
             target = out.get(each.name)
-            if target is None and each.makes_arrays:
+            if target is None and each.stored == each.wanted:
                 found[each.name] = each.make_rows(mapped, rows)
             elif target is None or not each.fits(target, len(rows)):
                 others += (each.name,)
