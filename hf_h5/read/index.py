@@ -11,6 +11,7 @@ import numpy as np
 from h5py import h5d, h5p, h5s
 from numpy.typing import NDArray
 
+from ..describe.corners import is_found, straighten
 from ..errors import DamagedFileError, FilterError
 from ..remote.known import index_of
 from .codecs import Decoder, why_not_decodable
@@ -191,7 +192,7 @@ def _iterate_chunks(dataset: h5py.Dataset, grid: tuple[int, ...]) -> ChunkTable:
     else:
         for i in range(dataset.id.get_num_chunks()):
             note(dataset.id.get_chunk_info(i))
-    places = np.frombuffer(corners, np.int64).reshape(-1, len(grid)) // dataset.chunks
+    places = straighten(dataset.id, np.frombuffer(corners, np.int64).reshape(-1, len(grid))) // dataset.chunks
     # A damaged file may say anything; what does not fit 63 bits lies behind the end of every file.
     values = np.minimum(np.frombuffer(stored, np.uint64).reshape(-1, 3), _LARGEST_OFFSET).astype(np.int64)
     # The library does not find chunks behind the end either, nor those of damaged files before the beginning.
@@ -214,7 +215,7 @@ def _check_listed(dataset: h5py.Dataset, corners: NDArray[np.int64], numbers: ND
     A search takes 3 microseconds, so of many chunks some are looked for; nothing of them is read.
     """
     some = np.unique(np.linspace(0, len(numbers) - 1, _MAX_SEARCHES).astype(np.int64)) if len(numbers) else numbers
-    lost = next((corner for corner in corners[some].tolist() if not _is_found(dataset, corner)), None)
+    lost = next((corner for corner in corners[some].tolist() if not is_found(dataset.id, corner)), None)
     if lost is not None or len(np.unique(numbers)) < len(numbers):
         raise DamagedFileError(
             "its index of chunks is damaged: "
@@ -223,17 +224,6 @@ def _check_listed(dataset: h5py.Dataset, corners: NDArray[np.int64], numbers: ND
             path=dataset.name,
             hint="the file is corrupt; copy or make it anew",
         )
-
-
-def _is_found(dataset: h5py.Dataset, corner: list[int]) -> bool:
-    # Without room for it, a chunk that is found is not read.
-    try:
-        dataset.id.read_direct_chunk(tuple(corner), out=bytearray(0))
-    except ValueError:
-        return True
-    except (OSError, RuntimeError):
-        return False
-    return True
 
 
 def _user_block_shift(dataset: h5py.Dataset, offsets: NDArray[np.int64]) -> int:

@@ -40,7 +40,7 @@ MIN_SAVED_CHUNKS = 4096
 MAX_FOLDER_BYTES = 1 << 30
 """The tables used last are kept up to this many bytes together."""
 
-_FORMAT = "hf_h5 chunk table 1"
+_FORMAT = "hf_h5 chunk table 2"
 _SETTLED_NS = 2_000_000_000
 _BYTES_A_CHUNK = 8 + 8 + 4
 

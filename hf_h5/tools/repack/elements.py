@@ -14,6 +14,7 @@ import numpy as np
 from h5py import h5d, h5o, h5p, h5r, h5s, h5t, h5z
 from numpy.typing import NDArray
 
+from ...describe.corners import list_corners
 from .layout import Block
 
 __all__ = [
@@ -73,8 +74,7 @@ def stored_blocks(dataset: h5d.DatasetID) -> list[Block]:
     """The rows of each chunk that is stored, as far as they are rows."""
     found: list[Block] = []
     plist = dataset.get_create_plist()
-    for number in range(dataset.get_num_chunks()):
-        corner = dataset.get_chunk_info(number).chunk_offset
+    for corner in list_corners(dataset).tolist():
         ends = zip(corner, plist.get_chunk(), dataset.shape, strict=True)
         found.append(tuple(slice(start, min(start + size, whole)) for start, size, whole in ends))
     return found

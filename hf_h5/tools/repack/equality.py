@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5g, h5l, h5p, h5r
 
+from ...describe.corners import list_corners
 from ..console import Progress
 from .attributes import attribute_names
 from .elements import (
@@ -248,7 +249,6 @@ def _stored_chunks(first: h5d.DatasetID, second: h5d.DatasetID) -> Iterator[str]
     if first.get_num_chunks() != second.get_num_chunks():
         yield "other chunks are stored"
         return
-    for number in range(first.get_num_chunks()):
-        corner = first.get_chunk_info(number).chunk_offset
+    for corner in map(tuple, list_corners(first).tolist()):
         if first.read_direct_chunk(corner) != second.read_direct_chunk(corner):
             yield f"the chunk at {corner} differs"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ import numpy as np
 from h5py import h5d, h5p
 from numpy.typing import NDArray
 
+from ...describe.corners import list_corners
 from ...errors import DamagedFileError
 from ..console import Progress
 from .elements import open_object, read_block, write_block
@@ -92,7 +92,7 @@ def join_piece(file: Path, spans: Iterable[Span], target: h5py.File) -> None:
                 for block in cut_blocks(made.shape, _chunk(made), made.get_type().get_size(), _BLOCK_BYTES):
                     write_block(dataset, _shifted(block, span.start), read_block(made, block))
                 continue
-            for corner in _corners(made):
+            for corner in map(tuple, list_corners(made).tolist()):
                 mask, stored = made.read_direct_chunk(corner)
                 dataset.write_direct_chunk((corner[0] + span.start, *corner[1:]), stored, mask)
 
@@ -149,16 +149,8 @@ def _stored_rows(dataset: h5d.DatasetID) -> NDArray[np.bool_] | None:
         return None
     step = _chunk(dataset)[0]
     found = np.zeros(-(-dataset.shape[0] // step), bool)
-    for corner in _corners(dataset):
-        found[corner[0] // step] = True
+    found[list_corners(dataset)[:, 0] // step] = True
     return found
-
-
-def _corners(dataset: h5d.DatasetID) -> Iterator[tuple[int, ...]]:
-    found: list[tuple[int, ...]] = []
-    with contextlib.suppress(StopIteration):
-        dataset.chunk_iter(lambda info: found.append(info.chunk_offset))
-    yield from found
 
 
 def _stored_runs(
