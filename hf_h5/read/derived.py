@@ -68,7 +68,7 @@ class KeptValues:
 
 
 def _n_bytes(value: Any) -> int:
-    return sum(map(_n_bytes, value)) if isinstance(value, tuple) else int(getattr(value, "nbytes", 0))
+    return sum(map(_n_bytes, value)) if isinstance(value, tuple) else int(value.nbytes)
 
 
 class PartFetch:
