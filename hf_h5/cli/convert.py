@@ -24,7 +24,7 @@ def add_command(commands: Any) -> None:
     add_shards(parser)
     parser.add_argument("--overwrite", action="store_true", help="remove what another conversion wrote there")
     group = parser.add_argument_group("who converts")
-    group.add_argument("--num-proc", type=int, metavar="N", help="processes of this machine; default: 1")
+    group.add_argument("--num-proc", type=int, default=1, metavar="N", help="processes of this machine; default: 1")
     group.add_argument("--engine", choices=("local", "ray"), default="local", help="this machine, or a Ray cluster")
     group.add_argument("--address", metavar="ADDRESS", help="of the Ray cluster; default: the one that ray finds")
     group.add_argument("--plan", metavar="FILE", help="convert what hf-h5 plan wrote into this file")
@@ -66,7 +66,7 @@ def _run(arguments: argparse.Namespace) -> int:
             options=options,
             max_shard_size=arguments.max_shard_size,
             format=arguments.format,
-            num_proc=arguments.num_proc or 1,
+            num_proc=arguments.num_proc,
             engine=arguments.engine,
             address=arguments.address,
             overwrite=arguments.overwrite,
@@ -77,8 +77,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.finalize:
         target = {"push_to": arguments.push_to_hub, "private": arguments.private}
         return run_finalize(arguments.plan, arguments.output, **target, console=told)
-    num_proc = arguments.num_proc or 1
-    return run_shards(arguments.plan, arguments.output, arguments.shard, num_proc=num_proc, console=told)
+    return run_shards(arguments.plan, arguments.output, arguments.shard, num_proc=arguments.num_proc, console=told)
 
 
 def _push(arguments: argparse.Namespace) -> int:
@@ -91,7 +90,7 @@ def _push(arguments: argparse.Namespace) -> int:
         arguments.push_to_hub,
         output=arguments.output,
         private=arguments.private,
-        num_proc=arguments.num_proc or 1,
+        num_proc=arguments.num_proc,
         options=given_options(arguments),
         max_shard_size=arguments.max_shard_size,
         overwrite=arguments.overwrite,

@@ -41,10 +41,15 @@ def turn_tree(tree: Tree, axis: Axis) -> Tree:
     Raises
     ------
     OptionError
-        If there is no dataset of a name, or it has no such axis.
+        If there is no dataset of a name, or it has no such axis, or none has.
     """
     used: set[str] = set()
     turned = replace(tree, root=_turn_group(tree.root, tree.file, axis, used))
+    most = max((len(node.shape or ()) for node in tree.root.walk()), default=0)
+    if isinstance(axis, int) and most and not -most <= axis < most:
+        raise OptionError(
+            f"axis={axis}: no dataset has more than {most} axes", file=tree.file, hint="axis=-1 is the last"
+        )
     for name in axis if isinstance(axis, Mapping) else ():
         if name not in used:
             known = [node.path.strip("/") for node in tree.root.walk()]

@@ -11,13 +11,14 @@ from ..errors import MissingFileError, OptionError
 from ..version import installed_version
 from .description import remove_description
 from .plan import Plan, parse_plan
-from .storage import Folder, open_folder, open_folder_of
+from .storage import Folder, expect_no_folder, open_folder, open_folder_of
 
 __all__ = ["MANIFEST", "load_plan", "open_output", "save_plan"]
 
 MANIFEST = ".hf-h5-convert.json"
 """The plan; its name begins with a dot, so that ``datasets`` takes it for no data."""
 
+_HOW = "hf-h5 plan FILES -o plan.json makes one"
 _SUFFIXES = (".parquet", ".arrow")
 # The first lines of a plan, whatever its size.
 _HEAD_BYTES = 200
@@ -25,6 +26,7 @@ _HEAD_BYTES = 200
 
 def save_plan(plan: Plan, file: str | os.PathLike[str]) -> None:
     """Write a plan to a path or URL, as JSON."""
+    expect_no_folder(file, "a plan is a file", "for example plan.json")
     folder, name = open_folder_of(file)
     folder.write_text(name, plan.to_json())
 
@@ -39,10 +41,14 @@ def load_plan(file: str | os.PathLike[str]) -> Plan:
     OptionError
         If it holds no plan, or one of another version.
     """
+    expect_no_folder(file, "a plan is a file", _HOW)
     folder, name = open_folder_of(file)
-    text = folder.read_text(name)
+    try:
+        text = folder.read_text(name)
+    except UnicodeDecodeError as error:
+        raise OptionError("this is no plan, and no text", file=file, hint=_HOW) from error
     if text is None:
-        raise MissingFileError("there is no such plan", file=file, hint="hf-h5 plan FILES -o plan.json makes one")
+        raise MissingFileError("there is no such plan", file=file, hint=_HOW)
     return parse_plan(text, source=os.fspath(file), version=installed_version())
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..describe.urls import is_url
-from ..errors import MissingPackageError
+from ..errors import MissingPackageError, OptionError
 
-__all__ = ["Folder", "open_folder", "open_folder_of", "part_name"]
+__all__ = ["Folder", "expect_no_folder", "open_folder", "open_folder_of", "part_name"]
 
 _PART = re.compile(r"\.(?P<name>.+)\.(?P<host>[^.]+)\.(?P<pid>\d+)-\d+\.part")
 _COUNTER = itertools.count()
@@ -152,15 +152,33 @@ class _RemoteFolder(Folder):
 
 
 def open_folder(place: str | os.PathLike[str]) -> Folder:
-    """The folder of a path or URL; it need not be there yet."""
+    """The folder of a path or URL; it need not be there yet.
+
+    Raises
+    ------
+    OptionError
+        If it is a file, or lies in one.
+    """
     name = os.fspath(place)
-    return _RemoteFolder(name) if is_url(name) else _LocalFolder(os.path.abspath(name))
+    if is_url(name):
+        return _RemoteFolder(name)
+    absolute = os.path.abspath(name)
+    there = next(each for each in (Path(absolute), *Path(absolute).parents) if each.exists())
+    if not there.is_dir():
+        raise OptionError("this is a file, and a folder is needed", file=str(there), hint="name a folder; it is made")
+    return _LocalFolder(absolute)
 
 
 def open_folder_of(file: str | os.PathLike[str]) -> tuple[Folder, str]:
     """The folder that a file lies in, and its name there."""
     folder, slash, name = os.fspath(file).rpartition("/")
     return open_folder(folder or slash or "."), name
+
+
+def expect_no_folder(file: str | os.PathLike[str], problem: str, hint: str) -> None:
+    """Raise ``OptionError`` if a file of this machine is a folder."""
+    if os.path.isdir(file):
+        raise OptionError(f"{problem}, and this is a folder", file=file, hint=hint)
 
 
 def _host() -> str:

@@ -95,17 +95,21 @@ def open_system(url: str, name: str) -> tuple[Any, str]:
 
     Raises
     ------
-    MissingPackageError, MissingFileError
-        If it needs a package that is not installed, or is of no known kind.
+    MissingPackageError, MissingFileError, TransferError
+        If it needs a package that is not installed, is of no known kind, or its server cannot be reached.
     """
     try:
         from fsspec.core import url_to_fs
 
         system, path = url_to_fs(url)
     except ImportError as error:
-        raise MissingPackageError(f"reading this URL needs a package: {error}", file=name) from error
+        hint = "install that package beside this one; for s3:// it is s3fs, for gs:// gcsfs"
+        raise MissingPackageError(f"reading this URL needs a package: {error}", file=name, hint=hint) from error
     except ValueError as error:
         raise MissingFileError("the URL cannot be opened", file=name, hint="check its scheme") from error
+    except OSError as error:
+        hint = "check the name of the server, and the network"
+        raise TransferError(f"the store cannot be reached: {error}", file=name, hint=hint) from error
     return system, str(path)
 
 

@@ -55,7 +55,7 @@ class _Teller:
             text = f"{report.rows_left_out:,} rows of {report.name} cannot be read and were left out"
             warnings.warn(text, H5Warning, stacklevel=2)
         if not self.console.has_bars:
-            self.say(f"{report.name}  {report.rows:,} rows  {bytes_text(report.n_bytes)}")
+            self.say(f"{report.name}  {count_text(report.rows, 'row')}  {bytes_text(report.n_bytes)}")
 
     def tell_there(self) -> None:
         """Say how many shards were there, if that was not said yet."""
@@ -226,9 +226,9 @@ def _run(
 
 def _tell_result(finished: Finished, plan: Plan, console: Console, say: Callable[[str], None] | None) -> None:
     loading = "load_dataset" if plan.format == "parquet" else "load_from_disk"
-    rows = ", ".join(f"{split}: {count:,} rows" for split, count in finished.rows.items())
+    rows = ", ".join(f"{split}: {count_text(count, 'row')}" for split, count in finished.rows.items())
     notes = [f"{finished.retries:,} retries"] if finished.retries else []
-    notes += [f"{finished.rows_left_out:,} rows left out"] if finished.rows_left_out else []
+    notes += [f"{count_text(finished.rows_left_out, 'row')} left out"] if finished.rows_left_out else []
     notes += (
         [f"{count_text(len(finished.skipped), 'file')} skipped: {_listed(finished.skipped)}"]
         if finished.skipped

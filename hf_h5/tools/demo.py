@@ -14,7 +14,7 @@ import numpy as np
 import hf_h5
 
 from ..describe.wording import bytes_text, count_text
-from ..errors import H5Error, MissingPackageError
+from ..errors import H5Error, MissingPackageError, OptionError
 from .compare import compare_values, first_unequal_row
 from .console import Console, Narrator
 from .digits import write_digits
@@ -60,6 +60,8 @@ def run_demo(file: str | None, folder: str, options: Mapping[str, Any], console:
         0, or 1 if two values that should be the same are not.
     """
     _need_torch()
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise OptionError("this is a file, and a folder is needed", file=folder, hint="-o FOLDER; it is made")
     console = console or Console()
     narrator = Narrator(quiet=console.quiet or console.json)
     if file is None:

@@ -11,6 +11,7 @@ from ..describe.opening import expand_files
 from ..describe.schema import Schema
 from ..errors import H5Error, OptionError
 from .console import Console, paint
+from .new_files import expect_new_file
 
 __all__ = ["expect_one_page", "run_describe", "run_report"]
 
@@ -82,8 +83,7 @@ def expect_one_page(files: Sequence[str], page: str) -> None:
         raise OptionError(f"--html is for one file, and these are {len(files)}", hint="run it once for each file")
     if os.path.exists(page) and os.path.exists(files[0]) and os.path.samefile(page, files[0]):
         raise OptionError("the page would replace the file", file=page, hint="give the page another name")
-    if os.path.isdir(page):
-        raise OptionError("this is a folder", file=page, hint="name the page: --html report.html")
+    expect_new_file(page, "--html", (".html", ".htm"))
 
 
 def _painted(text: str) -> str:

@@ -158,8 +158,6 @@ def test_the_command_writes_what_was_asked_for(file: Path, capsys: pytest.Captur
     assert json.loads(out)["n_rows"] == 600
     assert f"wrote {page}" in err
     assert "hand-written class" in page.read_text()
-    assert main(["bench", str(file), "--report", str(file.with_name("absent") / "a.html")]) == 2
-    assert "no folder" in capsys.readouterr().err
 
 
 def test_interrupted_it_leaves_nothing_behind(

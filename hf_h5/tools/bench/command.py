@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...whole_file import write_whole
 from ..console import Console
+from ..new_files import expect_new_file
 from .measure import bench
 from .page import to_page
 from .plot import draw_plot
@@ -31,7 +31,7 @@ def run_bench(
     Parameters
     ----------
     plot, report
-        Where a PNG and an HTML page are written, if anywhere.
+        Where a picture and an HTML page are written, if anywhere.
     **settings
         Further arguments of ``bench``.
 
@@ -40,8 +40,10 @@ def run_bench(
     int
         0.
     """
-    for file in filter(None, (plot, report)):
-        _check_folder(file)
+    if plot is not None:
+        expect_new_file(plot, "--plot", (".png", ".svg", ".pdf"))
+    if report is not None:
+        expect_new_file(report, "--report", (".html", ".htm"))
     with console.progress(_MEASUREMENTS, "measuring", unit="steps") as bar:
 
         def tell(text: str) -> None:
@@ -57,10 +59,3 @@ def run_bench(
         draw_plot(found, plot)
         console.say(f"wrote {plot}")
     return 0
-
-
-def _check_folder(file: str) -> None:
-    """Fail before the work and not after it."""
-    folder = os.path.dirname(os.path.abspath(file))
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"there is no folder {folder!r} to write to")

@@ -69,6 +69,8 @@ def bench(
         If the files cannot be read, or hold no rows.
     """
     _need_torch()
+    if not seconds > 0:
+        raise OptionError(f"seconds={seconds!r} is not a positive number of seconds")
     chosen = make_options(**options)
     table = _split_of(resolve(files, chosen).splits, split)
     say = progress or (lambda text: None)
@@ -101,10 +103,12 @@ def _kept_bytes(table: Table, max_bytes: int) -> int:
 def _split_of(splits: Any, name: str | None) -> tuple[str, Table]:
     chosen = next(iter(splits)) if name is None else name
     if chosen not in splits:
-        raise OptionError(f"there is no split {chosen!r}", hint=closest_names(chosen, splits))
+        file = next(iter(splits.values())).files[0]
+        raise OptionError(f"there is no split {chosen!r}", file=file, hint=closest_names(chosen, splits))
     table = splits[chosen]
     if not table.num_rows:
-        raise LayoutError("there are no rows to measure", file=next(iter(table.files), None))
+        hint = "check that whoever wrote the file had finished"
+        raise LayoutError("there are no rows to measure", file=next(iter(table.files), None), hint=hint)
     return chosen, table
 
 

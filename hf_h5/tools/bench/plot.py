@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from ...errors import MissingPackageError, shown
@@ -20,7 +21,7 @@ COLOURS = {
 
 
 def draw_plot(found: Bench, file: str) -> None:
-    """Write a PNG.
+    """Write a PNG, or what else the name ends with; its folder is made.
 
     Raises
     ------
@@ -51,6 +52,7 @@ def draw_plot(found: Bench, file: str) -> None:
     axes[-1].set_xlabel("rows per second (each mark is ten times the one before)")
     name = shown(found.file.replace("\\", "/").rpartition("/")[2])
     figure.suptitle(f"{name}: {found.n_measured:,} of {found.n_rows:,} rows, {found.threads} threads", fontsize=12)
+    os.makedirs(os.path.dirname(os.path.abspath(file)), exist_ok=True)
     figure.savefig(file)
 
 

@@ -119,7 +119,7 @@ def rate_text(rate: float | None) -> str:
 
 
 def _head(found: Bench) -> list[str]:
-    rows = f"{found.n_rows:,} rows of {bytes_text(found.row_bytes)}"
+    rows = f"{count_text(found.n_rows, 'row')} of {bytes_text(found.row_bytes)}"
     sample = "" if found.n_measured == found.n_rows else f"; measured on the first {found.n_measured:,}"
     threads = count_text(found.threads, "thread")
     lines = [f"{shown(found.file)}, split {shown(found.split)}: {rows}{sample}; {threads}"]

@@ -38,7 +38,7 @@ def to_text(found: Diagnosis) -> str:
 def _head(found: Diagnosis) -> str:
     table = found.table
     assert table is not None
-    rows = f"{table.n_rows:,} rows of {bytes_text(table.row_bytes)}"
+    rows = f"{count_text(table.n_rows, 'row')} of {bytes_text(table.row_bytes)}"
     return f"{shown(table.file)}: {bytes_text(table.file_bytes)}, {rows}, {count_text(len(table.columns), 'column')}"
 
 

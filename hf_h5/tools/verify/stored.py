@@ -20,12 +20,14 @@ import pyarrow.parquet as pq
 from datasets.table import table_cast
 from numpy.typing import NDArray
 
-from ...errors import MissingFileError, OptionError
+from ...errors import DamagedFileError, HubError, MissingFileError, OptionError
 from ...registry import BUILDER_NAME
 
 __all__ = ["ArrowRows", "ParquetRows", "RowSource", "Stored", "StreamRows", "find_converted", "open_stored"]
 
 Rows = range | NDArray[np.int64]
+
+_HINT = "name a folder that hf-h5 convert or save_to_disk wrote, or user/name of the Hub"
 
 
 class RowSource(Protocol):
@@ -76,7 +78,7 @@ class ParquetRows:
     """Rows of Parquet files, local or remote; one row group is in memory."""
 
     def __init__(self, files: Sequence[str], storage_options: Mapping[str, Any] | None = None) -> None:
-        self._files = [pq.ParquetFile(fsspec.open(file, "rb", **(storage_options or {})).open()) for file in files]
+        self._files = [_parquet(file, storage_options or {}) for file in files]
         groups = [(file, number) for file in self._files for number in range(file.metadata.num_row_groups)]
         counts = [file.metadata.row_group(number).num_rows for file, number in groups]
         self._groups, self._starts = groups, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
@@ -103,6 +105,16 @@ class ParquetRows:
     def count(self) -> int:
         """How many rows there are."""
         return int(self._starts[-1])
+
+
+def _parquet(file: str, storage_options: Mapping[str, Any]) -> pq.ParquetFile:
+    stream = fsspec.open(file, "rb", **storage_options).open()
+    try:
+        return pq.ParquetFile(stream)
+    except pa.ArrowInvalid as error:
+        stream.close()
+        hint = "name a Parquet file, or a folder that hf-h5 convert or save_to_disk wrote"
+        raise DamagedFileError(f"this is no whole Parquet file: {error}", file=file, hint=hint) from error
 
 
 def _taken(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
@@ -171,12 +183,18 @@ def open_stored(dataset: Any) -> Stored:
         return Stored(name, {None: ParquetRows([name])})
     if any(os.path.exists(os.path.join(name, file)) for file in ("dataset_dict.json", "state.json")):
         return Stored(name, _splits_of(datasets.load_from_disk(name)))
+    if name.endswith(".parquet") and "://" not in name:
+        raise MissingFileError("there is no such file", file=name, hint=_HINT)
     try:
         builder = datasets.load_dataset_builder(name)
     except FileNotFoundError as error:
         problem = "the folder holds no data" if os.path.isdir(name) else "there is no such folder, and none on the Hub"
-        hint = "name a folder that hf-h5 convert or save_to_disk wrote, or user/name of the Hub"
-        raise MissingFileError(problem, file=name, hint=hint) from error
+        raise MissingFileError(problem, file=name, hint=_HINT) from error
+    except ConnectionError as error:
+        hint = "check the network, or name a folder; relative paths start at the current folder"
+        raise HubError(
+            "there is no such folder here, and the Hub could not be reached", file=name, hint=hint
+        ) from error
     files = builder.config.data_files or {}
     if not all(file.endswith(".parquet") for names in files.values() for file in names):
         return Stored(name, _splits_of(datasets.load_dataset(name, streaming=True)))
