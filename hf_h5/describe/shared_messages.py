@@ -31,6 +31,7 @@ _SHARED, _HAS_TIMES, _HAS_PHASES, _HAS_ORDER = 0x02, 0x20, 0x10, 0x04
 _IN_HEAP = 1
 # Headers of a file have some ten messages. More are looked at up to here, so that no file takes hours.
 _MOST_MESSAGES, _MOST_OF_EACH = 1 << 20, 256
+_HINT = "the file is corrupt or hostile; copy or make it anew"
 
 
 def check_shared_messages(handle: h5py.Group, file: str, addresses: Collection[int]) -> None:
@@ -54,15 +55,19 @@ def check_shared_messages(handle: h5py.Group, file: str, addresses: Collection[i
     access, created = opened.get_access_plist(), opened.get_create_plist()
     if access.get_driver() != h5fd.SEC2 or created.get_sizes() != (8, 8):
         return
+    try:
+        own = h5o.get_info(handle.id).addr
+    except (RuntimeError, OSError) as error:
+        raise DamagedFileError(f"the header of a group cannot be read: {error}", file=file, hint=_HINT) from error
     with mmap.mmap(opened.get_vfd_handle(access), 0, access=mmap.ACCESS_READ) as mapped:
         content = cast(bytes, mapped)  # it is read as bytes are
-        found = find_endless_sharing(content, created.get_userblock(), [h5o.get_info(handle.id).addr, *addresses])
+        found = find_endless_sharing(content, created.get_userblock(), [own, *addresses])
     if found is not None:
         raise DamagedFileError(
             f"the header at byte {found + created.get_userblock():,} shares a message with itself, for which the HDF5 "
             "library would crash",
             file=file,
-            hint="the file is corrupt or hostile; copy or make it anew",
+            hint=_HINT,
         )
 
 

@@ -282,6 +282,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], Callable[[Content], None]]] = {
     "names in the header": (old, points_to_itself(SYMBOLS, 8, "/group")),
     "an entry is its parent": (old, entry_is_parent),
     "an endless tree of a group": (old, endless_tree(b"TREE\0")),
+    "a tree of a group beside one outside the file": (old, at_signature(b"TREE\0", 16, b"\xff\xff\xff\x7f" + bytes(4))),
     "a tree of a group beside itself": (old, neighbour_is_itself(b"TREE\0")),
     "a node of 65,535 children": (old, at_signature(b"TREE\0", 6, b"\xff\xff")),
     "a node of level 255": (old, at_signature(b"TREE\0", 5, b"\xff")),
