@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 from h5py import h5, h5d, h5g, h5l, h5o, h5p, h5t
 
-from ...errors import DataError
+from ...errors import DamagedFileError, DataError
 from .attributes import copy_attributes
 from .elements import (
     References,
@@ -197,7 +197,15 @@ class _Copying:
             # The library does not read rows of a text that fills them where a file may not be written.
             blocks = stored_blocks(source)
         for block in blocks:
-            write_block(target, block, read_block(source, block), references)
+            try:
+                values = read_block(source, block)
+            except (OSError, RuntimeError, TypeError) as error:
+                raise DamagedFileError(
+                    f"its values cannot be read: {error}",
+                    file=self._source.filename,
+                    path=path.decode("utf-8", "surrogateescape"),
+                ) from error
+            write_block(target, block, values, references)
 
 
 class _Types:

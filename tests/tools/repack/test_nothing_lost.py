@@ -15,7 +15,7 @@ from h5py import h5a, h5d, h5o, h5p, h5s, h5t
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hf_h5.errors import DataError, H5Warning
+from hf_h5.errors import DamagedFileError, DataError, H5Warning
 from hf_h5.tools.console import Console
 from hf_h5.tools.repack import Wanted, attributes, command, equality, run_repack
 from tests.tools.repack.same import assert_same
@@ -288,6 +288,19 @@ def test_what_cannot_be_carried_over_is_an_error_that_names_it(tmp_path: Path) -
         h5a.create(out.create_group("g").id, b"odd", h5t.vlen_create(short), h5s.create(h5s.SCALAR))
     with pytest.raises(DataError, match=r"its attribute 'odd' cannot be copied here: .* \[.*a\.h5::/g\]"):
         repacked(file)
+
+
+def test_values_of_a_named_type_that_cannot_be_read_are_an_error_with_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hf_h5.tools.repack.storage.SMALL_BYTES", 1 << 16)
+    with h5py.File(tmp_path / "a.h5", "w") as out:
+        out["type"] = np.dtype("<i4")
+        made = out.create_dataset("x", (100,), out["type"], chunks=(10,), compression="gzip")
+        made[:] = 1
+        made.id.write_direct_chunk((30,), b"no gzip")
+    with pytest.raises(DamagedFileError, match=r"its values cannot be read.*a\.h5::/x"):
+        repacked(tmp_path / "a.h5")
 
 
 @pytest.mark.filterwarnings("error")
