@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import errno
+import mmap
 from pathlib import Path
 
 import h5py
@@ -85,6 +87,17 @@ def test_what_leads_back_is_found_with_its_place(tmp_path: Path, user_block: int
     assert find_endless_sharing(bytes(content), base, addresses) == header
     with pytest.raises(hf_h5.errors.DamagedFileError, match=rf"the header at byte {base + header:,} shares a message"):
         hf_h5.describe(file)
+
+
+def test_a_file_system_that_maps_no_files_is_read_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENODEV, "No such device")
+
+    with h5py.File(tmp_path / "a.h5", "w") as out:
+        fill(out)
+    with h5py.File(tmp_path / "a.h5") as opened:
+        monkeypatch.setattr(mmap, "mmap", refuse)
+        assert hf_h5.describe(opened).tables
 
 
 def test_a_header_that_goes_on_in_itself_ends(tmp_path: Path) -> None:
