@@ -76,7 +76,8 @@ def load(
         return open_mapped(files, split, options, tells=choice is None)
     if mode == "cached":
         found = load_dataset(files, split=split, cache_dir=folder, num_proc=num_proc, **options)
-        return found["train"] if split is None and list(found) == ["train"] and not hasattr(files, "keys") else found
+        is_one = split is None and list(found) == ["train"] and not isinstance(files, Mapping)
+        return found["train"] if is_one else found
     return _open_views(files, split, chosen, options)
 
 
@@ -144,5 +145,5 @@ def _open_views(files: Any, split: str | None, chosen: Options, options: dict[st
     resolved = resolve(files, chosen)
     names = list(resolved.splits)
     views = {name: H5TorchView(files, split=name, **options).with_format(None) for name in names}
-    is_one = len(names) == 1 and not resolved.inside and not hasattr(files, "keys")
+    is_one = len(names) == 1 and not resolved.inside and not isinstance(files, Mapping)
     return views[names[0]] if is_one else views
