@@ -156,8 +156,7 @@ class ArrowReader(RowSource):
     def _expect_open(self) -> None:
         if self._closed:
             raise ClosedError("the reader is closed", file=self._file, hint="make the view again")
-        for check in self._checks:
-            check()
+        self.check_files()
 
     def makes_arrays(self, columns: Sequence[str]) -> frozenset[str]:
         """Columns of which random rows are quicker read without ``out``."""
@@ -166,6 +165,11 @@ class ArrowReader(RowSource):
     def row_groups(self) -> NDArray[np.int64]:
         """``(k + 1,)`` boundaries of rows that are worth reading together: about a megabyte of them."""
         return self._table.row_groups
+
+    def check_files(self, start: int = 0, stop: int | None = None) -> None:
+        """Raise ``FileChangedError`` if a mapped HDF5 file, of these rows or others, is not the one that was opened."""
+        for check in self._checks:
+            check()
 
     def close(self) -> None:
         """Let go of the table."""

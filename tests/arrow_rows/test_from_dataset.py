@@ -85,7 +85,7 @@ def test_a_mapped_file_is_read_through_its_table(file: Path) -> None:
     text = pickle.dumps(view)
     assert len(text) < 10_000
     os.truncate(file, 3000)
-    for use in (lambda: view[5], lambda: view[[5, 6]], lambda: pickle.loads(text)):
+    for use in (lambda: view[5], lambda: view[[5, 6]], view._source.check_files, lambda: pickle.loads(text)):
         with pytest.raises(FileChangedError, match=r"a\.h5"):
             use()
 
