@@ -110,8 +110,9 @@ def _integer(tid: h5t.TypeIntegerID) -> Stored:
     width = next((width for width in _INTEGER_WIDTHS if width >= size * 8), None)
     if width is None:
         raise UnreadableTypeError(f"integers of {size} bytes are wider than 64 bits")
-    dtype = np.dtype(f"{letter}{width // 8}")
-    return Stored(Number(dtype), dtype, converted=f"integers of {precision} bits")
+    # In the order of the file: HDF5 2.0 loses the sign of big-endian ones on their way to native ones.
+    dtype = np.dtype(f"{_order(tid)}{letter}{width // 8}")
+    return Stored(Number(dtype.newbyteorder("=")), dtype, converted=f"integers of {precision} bits")
 
 
 def _float(tid: h5t.TypeFloatID) -> Stored:
@@ -120,10 +121,9 @@ def _float(tid: h5t.TypeFloatID) -> Stored:
         if size == width and tid.equal(standard):
             dtype = np.dtype(f"{order}f{width}")
             return Stored(Number(dtype.newbyteorder("=")), dtype)
-    _, _, exponent_bits, _, mantissa_bits = tid.get_fields()
     # A float32 has 8 bits of exponent and 23 of mantissa: whatever fits into both is held exactly.
-    width = 4 if exponent_bits <= 8 and mantissa_bits <= 23 else 8
-    exact = width == 4 or (exponent_bits <= 11 and mantissa_bits <= 52)
+    width = 4 if _fits(tid, 8, 23) else 8
+    exact = width == 4 or _fits(tid, 11, 52)
     bits = tid.get_precision()
     note = None if exact else f"floats of {bits} bits are rounded to float64"
     return Stored(Number(np.dtype(f"f{width}")), np.dtype(f"f{width}"), converted=f"floats of {bits} bits", note=note)
@@ -239,6 +239,14 @@ def _as_element(stored: Stored) -> Element:
     if stored.element is not None:
         return stored.element
     return Struct(tuple(StructField(part.name, _as_element(part.stored), part.stored.shape) for part in stored.fields))
+
+
+def _fits(tid: h5t.TypeFloatID, exponent_bits: int, mantissa_bits: int) -> bool:
+    """Whether each value is one of IEEE 754 with so many bits: the largest, and the smallest that is not 0."""
+    _, _, size, _, digits = tid.get_fields()
+    bias, limit = tid.get_ebias(), (1 << (exponent_bits - 1)) - 1
+    is_in_range = (1 << size) - 1 - bias <= limit + 1 and bias + digits <= limit + mantissa_bits
+    return bool(size <= exponent_bits and digits <= mantissa_bits and is_in_range)
 
 
 def _order(tid: h5t.TypeID) -> str:

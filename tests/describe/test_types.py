@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from h5py import h5t
 
+import hf_h5
 from hf_h5.describe.elements import Binary, Label, Number, Ragged, Struct, StructField, Text
 from hf_h5.describe.types import Stored, UnreadableTypeError, interpret_type
 
@@ -63,6 +65,34 @@ def test_bfloat16_becomes_float32_without_a_note() -> None:
     stored = interpret_type(kind)
     assert (stored.element, stored.note) == (Number(np.dtype("f4")), None)
     assert stored.converted
+
+
+@pytest.mark.parametrize(("bias", "expected"), [(100, "f8"), (127, "f4"), (140, "f8"), (1, "f8")])
+def test_floats_of_another_range_than_that_of_32_bits_become_float64(bias: int, expected: str) -> None:
+    kind = h5t.IEEE_F32LE.copy()
+    kind.set_ebias(bias)
+    stored = interpret_type(kind)
+    assert (stored.element, stored.note) == (Number(np.dtype(expected)), None)
+
+
+@pytest.mark.parametrize("bits", [7, 12])
+@pytest.mark.parametrize("base", [h5t.STD_I16BE, h5t.STD_I32BE, h5t.STD_I64BE, h5t.STD_I16LE], ids=str)
+@pytest.mark.parametrize("offset", [0, 2])
+def test_integers_of_odd_widths_keep_their_sign(tmp_path: Path, base: h5t.TypeID, bits: int, offset: int) -> None:
+    kind = base.copy()
+    kind.set_precision(bits)
+    kind.set_offset(offset)
+    values = np.array([0, -1, -3, 50])
+    with h5py.File(tmp_path / "a.h5", "w", libver="latest") as file:
+        h5py.h5d.create(file.id, b"x", kind, h5py.h5s.create_simple((4,))).write(h5py.h5s.ALL, h5py.h5s.ALL, values)
+        inner = h5t.create(h5t.COMPOUND, 2 * kind.get_size())
+        inner.insert(b"y", kind.get_size(), kind)
+        packed = h5py.h5d.create(file.id, b"c", inner, h5py.h5s.create_simple((4,)))
+        packed.write(h5py.h5s.ALL, h5py.h5s.ALL, values.astype([("y", "i8")]))
+    with hf_h5.open_table(tmp_path / "a.h5") as reader:
+        found = reader.read(slice(None))
+    assert found["x"].tolist() == found["c/y"].tolist() == values.tolist()
+    assert found["x"].dtype.isnative
 
 
 def test_false_and_true_on_int8_are_truth_values() -> None:
