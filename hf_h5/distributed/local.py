@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing.synchronize import Event
 
 from ..errors import H5Error, H5Warning
 from .plan import Plan
@@ -70,25 +75,71 @@ def _in_processes(
     threads = max(1, len(os.sched_getaffinity(0)) // num_proc) if hasattr(os, "sched_getaffinity") else 1
     # Not forked: threads of this process may hold locks.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(num_proc, len(numbers)), context, _begin, (plan, os.fspath(out), threads)) as pool:
-        running = {pool.submit(_convert, number) for number in numbers}
+    stop = context.Event()
+    begin = (_begin, (_Work(plan, os.fspath(out), threads, stop),))
+    with ProcessPoolExecutor(min(num_proc, len(numbers)), context, *begin) as pool:
         try:
+            with _interrupts_held():
+                running = {pool.submit(_convert, number) for number in numbers}
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            stop.set()
+            # Waited for: nobody writes into the folder any more once an error is seen.
+            pool.shutdown(cancel_futures=True)
 
 
-_PLANS: list[tuple[Plan, str, int]] = []
-"""What a process converts; sent once and not with each shard."""
+@dataclass(frozen=True)
+class _Work:
+    """What a process converts; sent once and not with each shard. ``stop`` is set when no more is wanted."""
+
+    plan: Plan
+    out: str
+    threads: int
+    stop: Event
 
 
-def _begin(plan: Plan, out: str, threads: int) -> None:
-    _PLANS[:] = [(plan, out, threads)]
+_WORK: list[_Work] = []
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let processes be started whole: Ctrl-C, which a terminal sends to all, waits here, and in them for `_begin`.
+
+    While they import what they need, or if they were sent half of their work, they would print a traceback each.
+    """
+    if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    # Both: the mask is what the processes inherit, and other threads of this one may still be handed the signal.
+    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
+    if came:
+        signal.raise_signal(signal.SIGINT)
+
+
+def _begin(work: _Work) -> None:
+    _WORK[:] = [work]
+    # Between shards the process that waits for this one says when to end; what came meanwhile is dropped here.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _convert(number: int) -> ShardReport:
-    plan, out, threads = _PLANS[0]
-    return convert_shard(plan, number, out, threads=threads)
+    work = _WORK[0]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        if work.stop.is_set():
+            raise InterruptedError("the conversion was stopped")
+        return convert_shard(work.plan, number, work.out, threads=work.threads)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
