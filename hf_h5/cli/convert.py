@@ -30,6 +30,9 @@ def add_command(commands: Any) -> None:
     group.add_argument("--plan", metavar="FILE", help="convert what hf-h5 plan wrote into this file")
     group.add_argument("--shard", metavar="I/N", help="with --plan: shards I, I + N, ...: those of job I of N")
     group.add_argument("--finalize", action="store_true", help="with --plan: check that all shards are there")
+    group.add_argument(
+        "--verify", action="store_true", default=None, help="with --finalize: read all of each, as a push does anyway"
+    )
     group = parser.add_argument_group("the Hub")
     group.add_argument("--push-to-hub", metavar="USER/NAME", help="push what comes out to this dataset repository")
     group.add_argument("--private", action="store_true", help="for your eyes only, if it is new")
@@ -76,7 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise OptionError("the plan says which files are read, and how", hint="name them when the plan is made")
     if arguments.finalize:
         target = {"push_to": arguments.push_to_hub, "private": arguments.private}
-        return run_finalize(arguments.plan, arguments.output, **target, console=told)
+        return run_finalize(arguments.plan, arguments.output, **target, verify=arguments.verify, console=told)
     return run_shards(arguments.plan, arguments.output, arguments.shard, num_proc=arguments.num_proc, console=told)
 
 

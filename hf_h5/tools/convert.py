@@ -167,12 +167,20 @@ def run_finalize(
     *,
     push_to: str | None = None,
     private: bool = False,
+    verify: bool | None = None,
     console: Console | None = None,
 ) -> int:
-    """Check that all shards of a plan are there, write what describes them, and push them if they are to be."""
+    """Check that all shards of a plan are there, write what describes them, and push them if they are to be.
+
+    Parameters
+    ----------
+    push_to, private, verify
+        As of `finalize`.
+    """
     told = console or Console()
     plan = load_plan(plan_file)
-    _tell_result(finalize(plan, output, push_to=push_to, private=private, say=told.say), plan, told, None)
+    finished = finalize(plan, output, push_to=push_to, private=private, verify=verify, say=told.say)
+    _tell_result(finished, plan, told, None)
     return 0
 
 
