@@ -10,6 +10,23 @@ from .options import add_options, given_options
 
 __all__ = ["add_command", "add_shards"]
 
+_NEEDS = {"shard": "plan", "finalize": "plan", "verify": "finalize", "private": "push_to_hub"}
+"""Flags that say something only beside another one."""
+
+_LATER = "convert to a folder OUT; then: --plan OUT/.hf-h5-convert.json --finalize -o OUT --push-to-hub USER/NAME"
+_EARLIER = "say it when the plan is made: hf-h5 plan"
+_CLASHES = {
+    ("finalize", "shard"): "it looks at all shards of the plan: leave out --shard",
+    ("finalize", "num_proc"): "it converts nothing: leave out --num-proc",
+    ("plan", "engine"): "Ray makes a plan of its own: hf-h5 convert FILES --engine ray",
+    ("plan", "max_shard_size"): _EARLIER,
+    ("plan", "format"): _EARLIER,
+    ("plan", "overwrite"): "one job would remove what another wrote: empty the folder before, or name another one",
+    ("push_to_hub", "engine"): _LATER,
+    ("push_to_hub", "format"): "the Hub takes Parquet: leave out --format",
+}
+"""Flags of which the second says nothing beside the first, and what to do instead."""
+
 
 def add_command(commands: Any) -> None:
     """Add the command to the parser."""
@@ -37,7 +54,8 @@ def add_command(commands: Any) -> None:
     group.add_argument("--push-to-hub", metavar="USER/NAME", help="push what comes out to this dataset repository")
     group.add_argument("--private", action="store_true", help="for your eyes only, if it is new")
     add_options(parser, "arrays", "join", "on_bad_files", "batch_size", "on_bad_rows")
-    parser.set_defaults(run=_run)
+    names = {*_NEEDS, *_NEEDS.values(), *(name for clash in _CLASHES for name in clash)}
+    parser.set_defaults(run=_run, defaults={name: parser.get_default(name) for name in names})
 
 
 def add_shards(parser: argparse.ArgumentParser) -> None:
@@ -50,17 +68,36 @@ def add_shards(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _expect_meaning(arguments: argparse.Namespace) -> None:
+    """Raise ``OptionError`` if a flag was given that would say nothing."""
+    flags = vars(arguments)
+    given = {name for name, default in arguments.defaults.items() if flags[name] != default}
+    for name, other in _NEEDS.items():
+        if name in given and other not in given:
+            hint = "hf-h5 plan FILES -o plan.json makes one" if other == "plan" else ""
+            raise OptionError(f"{_flag(name)} says nothing without {_flag(other)}", hint=hint)
+    for (other, name), hint in _CLASHES.items():
+        if {name, other} <= given:
+            raise OptionError(f"{_flag(name)} says nothing beside {_flag(other)}", hint=hint)
+    if {"plan", "push_to_hub"} <= given and "finalize" not in given:
+        raise OptionError("a plan is pushed when all its shards are there", hint="--finalize --push-to-hub does it")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from ..tools.convert import run_convert, run_finalize, run_shards
 
+    _expect_meaning(arguments)
     if arguments.push_to_hub is not None and not arguments.finalize:
         return _push(arguments)
     if arguments.output is None:
-        raise OptionError("it is not said where to", hint="pass -o FOLDER, or --push-to-hub USER/NAME")
+        hint = "pass -o FOLDER" + (", or --push-to-hub USER/NAME" if arguments.plan is None else "")
+        raise OptionError("it is not said where to", hint=hint)
     options, told = given_options(arguments), arguments.console
     if arguments.plan is None:
-        if arguments.shard is not None or arguments.finalize:
-            raise OptionError("--shard and --finalize are about a plan", hint="pass --plan; hf-h5 plan makes one")
         if not arguments.files:
             raise OptionError("no file was named", hint="hf-h5 convert FILE... -o FOLDER")
         return run_convert(
@@ -86,8 +123,8 @@ def _run(arguments: argparse.Namespace) -> int:
 def _push(arguments: argparse.Namespace) -> int:
     from ..tools.push import run_push
 
-    if arguments.plan is not None or arguments.format != "parquet":
-        raise OptionError("--push-to-hub converts files to Parquet", hint="leave out --format; of a plan: --finalize")
+    if not arguments.files:
+        raise OptionError("no file was named", hint="hf-h5 convert FILE... --push-to-hub USER/NAME")
     return run_push(
         arguments.files,
         arguments.push_to_hub,

@@ -50,3 +50,34 @@ def test_finalize_reads_all_of_each_shard_if_it_is_to_verify(
     assert [line.split()[0] for line in told[1:]] == [plan.shards[1].name]
     assert hf_h5("convert --plan plan.json -o out --finalize --verify") == 0
     assert "out: train: 125 rows" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("in/part-0.h5 -o out --shard 0/2", "--shard says nothing without --plan"),
+        ("in/part-0.h5 -o out --finalize", "--finalize says nothing without --plan"),
+        ("in/part-0.h5 -o out --verify", "--verify says nothing without --finalize"),
+        ("in/part-0.h5 -o out --private", "--private says nothing without --push-to-hub"),
+        ("--plan plan.json -o out --shard 0/2 --verify", "--verify says nothing without --finalize"),
+        ("--plan plan.json -o out --finalize --shard 0/2", "--shard says nothing beside --finalize"),
+        ("--plan plan.json -o out --finalize --num-proc 2", "--num-proc says nothing beside --finalize"),
+        ("--plan plan.json -o out --engine ray", "--engine says nothing beside --plan"),
+        ("--plan plan.json -o out --max-shard-size 1MB", "--max-shard-size says nothing beside --plan"),
+        ("--plan plan.json -o out --format arrow", "--format says nothing beside --plan"),
+        ("--plan plan.json -o out --overwrite", "--overwrite says nothing beside --plan"),
+        ("in/part-0.h5 --push-to-hub a/b --engine ray", "--engine says nothing beside --push-to-hub"),
+        ("in/part-0.h5 --push-to-hub a/b --format arrow", "--format says nothing beside --push-to-hub"),
+        ("--plan plan.json --push-to-hub a/b -o out", "a plan is pushed when all its shards are there"),
+        ("--push-to-hub a/b", "no file was named"),
+        ("--plan plan.json", "it is not said where to\n  hint: pass -o FOLDER\n"),
+    ],
+)
+def test_a_flag_that_would_say_nothing_is_an_error_before_any_work(
+    command: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert hf_h5(f"convert {command}") == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"hf-h5: OptionError: {said}" in err
+    assert not Path("out").exists()
