@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import json
 import os
 import signal
@@ -382,3 +383,14 @@ def test_a_flag_that_a_command_lacks_is_refused_with_the_usage_of_that_command(
     assert stopped.value.code == 2
     assert printed.startswith("usage: hf-h5 index ")
     assert "unrecognized arguments: --output y (see hf-h5 index --help)" in printed
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.EROFS, "name a place that may be written"), (errno.ENOSPC, "make room"), (errno.EACCES, "see who may")],
+)
+def test_errors_of_the_system_get_a_hint(number: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    messages.print_error(OSError(number, os.strerror(number), "out/a"))
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith(": 'out/a'")
+    assert second.startswith(f"  hint: {said}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 import traceback
 from collections.abc import Callable
@@ -20,8 +21,14 @@ EXPECTED: tuple[type[Exception], ...] = (H5Error, OSError, MemoryError, *LIBRARY
 def print_error(error: BaseException) -> None:
     """Say on stderr what went wrong."""
     error = _cause(error)
-    text = familiar(str(error) if isinstance(error, H5Error) else shown(str(error)))
+    text = familiar(str(error) if isinstance(error, H5Error) else shown(str(error)) + _hint_of(error))
     print(f"hf-h5: {paint(type(error).__name__, 'red', stream=sys.stderr)}: {text}", file=sys.stderr)
+
+
+def _hint_of(error: BaseException) -> str:
+    """What to do next about an error of the system, which says no such thing itself."""
+    hint = _HINTS.get(error.errno) if isinstance(error, OSError) and error.errno is not None else None
+    return f"\n  hint: {hint}" if hint else ""
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -30,6 +37,18 @@ def _cause(error: BaseException) -> BaseException:
     if isinstance(error, H5Error) or not isinstance(cause, EXPECTED):
         return error
     return _cause(cause)
+
+
+_MAY_NOT = "see who may read and write there, or name another place"
+_HINTS = {
+    errno.EACCES: _MAY_NOT,
+    errno.EPERM: _MAY_NOT,
+    errno.EROFS: "name a place that may be written",
+    errno.ENOSPC: "make room, or name a place on another disk; what is finished is kept",
+    errno.EDQUOT: "make room, or name a place on another disk; what is finished is kept",
+    errno.EMFILE: "let more files be open: ulimit -n 4096",
+}
+"""By the number of the system's error."""
 
 
 class WarningPrinter:

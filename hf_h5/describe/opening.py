@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_INDEX = ".index"
 _NEXT_STEP = "hf-h5 reads HDF5 files (.h5, .hdf5, .h5ad, .nc, .mat ...); check the path and how the file was written"
 # A user block may precede the signature: at 0, or at a power of two from 512 on (HDF5 file format, section II.A).
 _LARGEST_USER_BLOCK = 1 << 26
@@ -185,7 +186,8 @@ def skip_others(names: list[str], place: str) -> list[str]:
     if not matches:
         raise NotHDF5Error(f"none of {len(names)} files is HDF5", file=place, hint=_NEXT_STEP)
     found = set(matches)
-    others = [name for name in names if name not in found]
+    # `hf-h5 index` puts them beside the files that they are of.
+    others = [name for name in names if name not in found and name.removesuffix(_INDEX) not in found]
     if others:
         warnings.warn(f"skipped {len(others)} files of {place} that are no HDF5: {others[0]}", H5Warning, stacklevel=2)
     return matches

@@ -11,7 +11,7 @@ import h5py
 
 from ..describe.options import Options, make_options
 from ..describe.urls import is_url
-from ..errors import OptionError
+from ..errors import H5Error, OptionError
 from ..isolate.choose import resolve
 from ..loading import is_converted, load_dataset
 from ..mapped.opening import open_mapped
@@ -109,14 +109,28 @@ def choose_for(
     if names_folder or (isinstance(files, str) and files.endswith(".py")):
         return Choice("cached", "a folder or a loading script is read so")
     resolved = resolved or resolve(files, chosen)
+    is_cached, no_cache = _look_into_cache(files, options, cache_dir)
+    if no_cache is not None:
+        return Choice("direct", no_cache)
     facts = find_facts(
         resolved.splits,
         chosen,
-        is_cached=is_converted(files, cache_dir=cache_dir, **options),
+        is_cached=is_cached,
         may_map=_why_not_mapped(resolved, chosen),
         cache_dir=cache_dir,
     )
     return choose_mode(facts)
+
+
+def _look_into_cache(files: Any, options: Mapping[str, Any], cache_dir: str | None) -> tuple[bool, str | None]:
+    """Whether the files were converted before, and why nothing can be kept there, if so."""
+    try:
+        return is_converted(files, cache_dir=cache_dir, **options), None
+    except H5Error:
+        raise
+    except OSError as error:
+        # No home, or one that may not be written: `datasets` makes its folder before it looks into it.
+        return False, f"the cache of datasets cannot be written ({error})"
 
 
 def _another(choice: Choice) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import h5py
@@ -59,6 +60,14 @@ def test_a_pattern_of_folders_and_other_files_leaves_them_out(tmp_path: Path) ->
     (tmp_path / "README.md").write_text("about")
     with pytest.warns(H5Warning, match=r"skipped 1 .*README\.md"):
         assert expand_files(f"{tmp_path}/*") == [str(file)]
+
+
+def test_indices_beside_their_files_are_not_told_of(tmp_path: Path) -> None:
+    h5py.File(tmp_path / "a.h5", "w").close()
+    (tmp_path / "a.h5.index").write_bytes(b"index")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert expand_files(str(tmp_path / "*")) == [str(tmp_path / "a.h5")]
 
 
 def test_a_pattern_without_hdf5_is_an_error_that_counts(tmp_path: Path) -> None:

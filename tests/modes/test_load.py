@@ -166,3 +166,14 @@ def test_wrong_arguments(plain: Path, tmp_path: Path) -> None:
         hf_h5.load(tmp_path / "nothing.h5")
     with pytest.raises(OptionError, match="nested=True needs a conversion"):
         hf_h5.load(plain, "mapped", nested=True)
+
+
+def test_without_a_cache_that_can_be_written_rows_are_read_where_they_are(
+    plain: Path, packed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (plain.parent / "text").touch()
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(plain.parent / "text" / "cache"))
+    for file in (plain, packed):
+        assert isinstance(hf_h5.load(file), hf_h5.H5TorchView)
+        assert "direct, as the cache of datasets cannot be written (" in said(capsys)
+    assert bool(hf_h5.verify(plain))

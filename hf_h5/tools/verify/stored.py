@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from datasets.table import table_cast
 from numpy.typing import NDArray
 
-from ...errors import DamagedFileError, HubError, MissingFileError, OptionError
+from ...errors import DamagedFileError, H5Error, HubError, MissingFileError, OptionError
 from ...registry import BUILDER_NAME
 
 __all__ = ["ArrowRows", "ParquetRows", "RowSource", "Stored", "StreamRows", "find_converted", "open_stored"]
@@ -226,10 +226,20 @@ def find_converted(
         A folder for it.
     """
     named = [glob.escape(os.path.abspath(file)) if "://" not in file else file for file in files]
-    builder = datasets.load_dataset_builder(BUILDER_NAME, data_files=named, **options)
-    if os.path.exists(os.path.join(builder.cache_dir, "dataset_info.json")):
+    builder = _builder_of(named, options)
+    if builder is not None and os.path.exists(os.path.join(builder.cache_dir, "dataset_info.json")):
         return Stored("the cached mode", _splits_of(builder.as_dataset()), "cached")
     if not may_convert():
         return None
     converted = datasets.load_dataset(BUILDER_NAME, data_files=named, cache_dir=scratch, **options)
     return Stored("the cached mode", _splits_of(converted), "cached")
+
+
+def _builder_of(named: Sequence[str], options: Mapping[str, Any]) -> Any:
+    """The builder over the cache of ``datasets``; None where that cannot be written, and so holds nothing."""
+    try:
+        return datasets.load_dataset_builder(BUILDER_NAME, data_files=named, **options)
+    except H5Error:
+        raise
+    except OSError:
+        return None
