@@ -14,9 +14,12 @@ from typing import Any
 
 from .describe.options import NEUTRAL, Options
 from .describe.outside import outside_files
+from .describe.urls import name_urls
+from .errors import H5Error
+from .read.source import fingerprint_of
 from .registry import CACHE_VERSION
 
-__all__ = ["cache_key"]
+__all__ = ["cache_key", "lacks_version"]
 
 Facts = tuple[Any, ...]
 
@@ -61,9 +64,24 @@ def _facts(file: str, origin: Any, options: Options) -> Facts:
     """The name of a file, which may be a column, and its version, with those of the files that it reads from."""
     if "://" in file:
         # A commit of the Hub, or the ETag of a URL.
-        return file, list(origin)
+        return file, list(origin) or _stated_version(file)
     outside = outside_files(file) if options.allow_external else []
     return file, _version(file), [(name, _version(name)) for name in outside]
+
+
+def _stated_version(url: str) -> list[str]:
+    """Size and date of a file whose server names no version; nothing where only ``datasets`` can reach it."""
+    try:
+        found = fingerprint_of(name_urls(url)[0])
+    except H5Error:
+        return []
+    return [str(found.size), found.tag]
+
+
+def lacks_version(data_files: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a server names no version of a file: ``datasets`` takes what it downloaded before for what is there."""
+    named = (each for names in data_files.values() for each in _with_origins(names))
+    return any("://" in str(file) and not origin for file, origin in named)
 
 
 def _version(file: str) -> Facts:

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from .assemble.arrow import empty_table, record_rows, table_features, to_arrow_table
 from .batching import CACHE_BYTES, arrow_batches
-from .cache_key import cache_key
+from .cache_key import cache_key, lacks_version
 from .describe.opening import skip_others_by_split
 from .describe.options import Options, make_options
 from .errors import H5Error, H5Warning, MissingFileError, OptionError, closest_names
@@ -105,6 +105,8 @@ class H5Builder(datasets.ArrowBasedBuilder):
             )
         # By default datasets takes what it downloaded once from a URL for what is there now.
         dl_manager.download_config.use_etag = True
+        if lacks_version(data_files):
+            dl_manager.download_config.force_download = True
         paths = {split: dl_manager.download(list(files)) for split, files in data_files.items()}
         options = self.config.options()
         sweep(self._output_dir)

@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "sharding": frozenset(),
     "splitting": frozenset({"errors"}),
     "registry": frozenset({"errors"}),
-    "cache_key": frozenset({"describe", "errors", "registry"}),
+    "cache_key": frozenset({"describe", "errors", "read", "registry"}),
     "remote": frozenset({"errors", "cache_home"}),
     "describe": frozenset({"errors", "remote"}),
     "read": frozenset({"errors", "describe", "remote", "cache_home", "whole_file"}),

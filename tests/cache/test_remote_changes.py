@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from hf_h5.cache_key import cache_key, lacks_version
+from hf_h5.describe.options import Options
 from tests.written import write_digits
 
 pytest.importorskip("aiohttp", reason="fsspec reads http with it")
@@ -35,12 +37,20 @@ class Tagged(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+class Dated(Tagged):
+    """Names no version; when a file was changed is all that is said of it."""
+
+    def send_header(self, keyword: str, value: str) -> None:
+        if keyword != "ETag":
+            super().send_header(keyword, value)
+
+
+@pytest.fixture(params=[Tagged, Dated])
+def served(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Path, str]]:
     """Yield a folder and the URL under which a server on this machine has it."""
     folder = tmp_path / "served"
     folder.mkdir()
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Tagged, directory=str(folder))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(request.param, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield folder, f"http://127.0.0.1:{server.server_address[1]}"
@@ -74,4 +84,17 @@ def test_the_cache_of_a_url_follows_the_file_behind_it(tmp_path: Path, served: t
     assert first.startswith("[0, 1]")
     assert load(f"{url}/digits.h5", tmp_path / "cache") == first
     write_digits(folder / "digits.h5", seed=1)
+    os.utime(folder / "digits.h5", (10**9, 10**9))
     assert load(f"{url}/digits.h5", tmp_path / "cache").startswith("[1000, 1001]")
+
+
+def test_the_key_of_the_cache_follows_a_file_whose_origin_is_not_told(served: tuple[Path, str]) -> None:
+    folder, url = served
+    keys = set()
+    for seed in (0, 1):
+        file = write_digits(folder / "digits.h5", seed=seed)
+        os.utime(file, (10**9 + seed, 10**9 + seed))
+        keys |= {cache_key(Options(), {"train": [f"{url}/digits.h5"]}) for _ in range(2)}
+    assert len(keys) == 2
+    assert lacks_version({"train": [f"{url}/digits.h5"]})
+    assert not lacks_version({"train": [str(file)]})
