@@ -21,6 +21,8 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("text.h5").write_text("no HDF5")
     Path("folder").mkdir()
     Path("empty.parquet").touch()
+    Path("settings").mkdir()
+    Path("settings/plan.json").write_text("{")
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("doctor x.h5 --html folder", "OptionError", "this is a folder [folder]"),
         ("verify x.h5 --dataset text.h5", "DamagedFileError", "this is no whole Parquet file: "),
         ("verify x.h5 empty.parquet", "DamagedFileError", "this is no whole Parquet file: "),
+        ("verify x.h5 settings", "DataError", "what lies there cannot be read as rows: "),
         ("verify x.h5 absent.parquet", "MissingFileError", "there is no such file [absent.parquet]"),
         ("demo x.h5 -o text.h5", "OptionError", "this is a file, and a folder is needed [text.h5]"),
     ],
@@ -82,3 +85,12 @@ def test_one_row_is_no_rows(command: str, capsys: pytest.CaptureFixture[str]) ->
     out = capsys.readouterr().out
     assert "1 row" in out
     assert " 1 rows" not in out
+
+
+def test_verify_says_that_class_names_were_not_passed(capsys: pytest.CaptureFixture[str]) -> None:
+    with h5py.File("y.h5", "w") as handle:
+        handle["y"] = [0, 1, 0]
+    assert main(["convert", "y.h5", "-o", "out", "--class-labels", "y=cat,dog"]) == 0
+    assert main(["verify", "y.h5", "out"]) == 1
+    assert "if it was converted with --class-labels" in capsys.readouterr().out
+    assert main(["verify", "y.h5", "out", "--class-labels", "y=cat,dog"]) == 0

@@ -248,7 +248,9 @@ def _inner(rows: pa.Table, table: Table, name: str) -> Any:
 
 
 def _way_out(theirs: Any, mine: Any) -> str:
-    """How to compare lists with lists, where the dataset was converted with another value of ``arrays``."""
+    """Which option makes both alike, where the dataset was converted with another value of it."""
+    if isinstance(theirs, datasets.ClassLabel) and not isinstance(mine, datasets.ClassLabel):
+        return ": if it was converted with --class-labels (class_labels=), pass that here as well"
     are_arrays = [type(feature).__name__.startswith("Array") for feature in (theirs, mine)]
     if are_arrays[0] == are_arrays[1]:
         return ""

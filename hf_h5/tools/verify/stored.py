@@ -20,13 +20,15 @@ import pyarrow.parquet as pq
 from datasets.table import table_cast
 from numpy.typing import NDArray
 
-from ...errors import DamagedFileError, H5Error, HubError, MissingFileError, OptionError
+from ...errors import DamagedFileError, DataError, H5Error, HubError, MissingFileError, OptionError
 from ...registry import BUILDER_NAME
+from ..console import LIBRARY_ERRORS
 
 __all__ = ["ArrowRows", "ParquetRows", "RowSource", "Stored", "StreamRows", "find_converted", "open_stored"]
 
 Rows = range | NDArray[np.int64]
 
+_UNREADABLE: tuple[type[Exception], ...] = (ValueError, *LIBRARY_ERRORS)
 _HINT = "name a folder that hf-h5 convert or save_to_disk wrote, or user/name of the Hub"
 
 
@@ -197,7 +199,7 @@ def open_stored(dataset: Any) -> Stored:
         ) from error
     files = builder.config.data_files or {}
     if not all(file.endswith(".parquet") for names in files.values() for file in names):
-        return Stored(name, _splits_of(datasets.load_dataset(name, streaming=True)))
+        return Stored(name, _streams_of(name))
     token = {"token": builder.token} if builder.token else {}
     options = {split: token if names[0].startswith("hf://") else {} for split, names in files.items()}
     return Stored(name, {str(split): ParquetRows(names, options[split]) for split, names in files.items()})
@@ -207,6 +209,16 @@ def _splits_of(dataset: Any) -> dict[str | None, RowSource]:
     if isinstance(dataset, Mapping):
         return {str(name): _rows_of(each) for name, each in dataset.items()}
     return {None: _rows_of(dataset)}
+
+
+def _streams_of(name: str) -> dict[str | None, RowSource]:
+    """Rows that are in no Parquet files: ``datasets`` takes all that it knows for data, a JSON file of settings too."""
+    try:
+        return _splits_of(datasets.load_dataset(name, streaming=True))
+    except H5Error:
+        raise
+    except _UNREADABLE as error:
+        raise DataError(f"what lies there cannot be read as rows: {error}", file=name, hint=_HINT) from error
 
 
 def _rows_of(dataset: Any) -> RowSource:
