@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..errors import MissingFileError
 from .description import describe_folder
 from .manifest import open_output
-from .plan import Plan
+from .plan import Plan, expect_plan
 from .pushing import open_target, push_finished
 from .reports import Finished, ShardReport
 from .shards import find_shard
@@ -55,8 +55,10 @@ def finalize(
     HubError
         If the Hub refuses; what is uploaded is not uploaded again by the next try.
     """
+    expect_plan(plan)
     repository = open_target(plan, out, push_to, private=private) if push_to is not None else None
-    folder = open_output(plan, out)
+    # A folder that was named by mistake is not made.
+    folder = open_output(plan, out, will_write=False)
     is_read = verify if verify is not None else push_to is not None
     found = find_shards(plan, folder, range(len(plan.shards)), whole=is_read)
     missing = [number for number, report in enumerate(found) if report is None]

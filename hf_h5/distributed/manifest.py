@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import MissingFileError, OptionError
 from ..version import installed_version
 from .description import remove_description
-from .plan import Plan, parse_plan
+from .plan import Plan, expect_plan, parse_plan
 from .storage import Folder, expect_no_folder, open_folder, open_folder_of
 
 __all__ = ["MANIFEST", "load_plan", "open_output", "save_plan"]
@@ -26,6 +26,7 @@ _HEAD_BYTES = 200
 
 def save_plan(plan: Plan, file: str | os.PathLike[str]) -> None:
     """Write a plan to a path or URL, as JSON."""
+    expect_plan(plan)
     expect_no_folder(file, "a plan is a file", "for example plan.json")
     folder, name = open_folder_of(file)
     folder.write_text(name, plan.to_json())
@@ -52,13 +53,15 @@ def load_plan(file: str | os.PathLike[str]) -> Plan:
     return parse_plan(text, source=os.fspath(file), version=installed_version())
 
 
-def open_output(plan: Plan, out: str | os.PathLike[str], *, overwrite: bool = False) -> Folder:
+def open_output(plan: Plan, out: str | os.PathLike[str], *, overwrite: bool = False, will_write: bool = True) -> Folder:
     """The folder of a plan's shards; made, and marked as that of the plan, if it is new.
 
     Parameters
     ----------
     overwrite
         Whether what another plan wrote there is removed.
+    will_write
+        Whether a folder that is of no plan yet is made, and marked as that of this one.
 
     Raises
     ------
@@ -77,6 +80,8 @@ def open_output(plan: Plan, out: str | os.PathLike[str], *, overwrite: bool = Fa
         what = f"{foreign[0]}, which hf-h5 did not write" if foreign else "shards of other files, options or sizes"
         hint = "name another folder" + ("" if foreign else ", or remove them (hf-h5 convert FILES --overwrite)")
         raise OptionError(f"the folder holds {what}", file=folder.place, hint=hint)
+    if not will_write:
+        return folder
     for name in ours:
         folder.remove(name)
     if known:

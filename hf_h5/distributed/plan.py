@@ -16,7 +16,7 @@ from ..describe.options import NEUTRAL
 from ..describe.wording import count_text
 from ..errors import OptionError
 
-__all__ = ["FORMATS", "FileVersion", "Plan", "PlannedShard", "parse_plan"]
+__all__ = ["FORMATS", "FileVersion", "Plan", "PlannedShard", "expect_plan", "parse_plan"]
 
 FORMATS = ("parquet", "arrow")
 """Parquet files in one folder, or what ``datasets.load_from_disk`` reads."""
@@ -170,6 +170,12 @@ def parse_plan(text: str, *, source: str, version: str) -> Plan:
 
 
 _HINT = "hf-h5 plan FILES -o plan.json makes one"
+
+
+def expect_plan(plan: object) -> None:
+    """Raise ``OptionError`` for what is no plan, such as the name of its file."""
+    if not isinstance(plan, Plan):
+        raise OptionError(f"{plan!r} is no plan", hint="make_plan(files) makes one, load_plan(file) reads one")
 
 
 def _restored(plain: dict[str, Any]) -> Plan:

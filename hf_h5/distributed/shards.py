@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import time
 from collections.abc import Generator
 from contextlib import closing
-from typing import Any
+from typing import Any, SupportsIndex
 
 from ..batching import arrow_batches
 from ..errors import DataError, OptionError
 from .encoding import CountedStream, ShardWriter, open_writer, read_mark
 from .manifest import open_output
-from .plan import Plan, PlannedShard
+from .plan import Plan, PlannedShard, expect_plan
 from .reports import ShardReport
 from .rows import ShardRows, open_rows
 from .storage import Folder
@@ -42,8 +43,8 @@ def convert_shard(plan: Plan, number: int, out: str | os.PathLike[str], *, threa
     OptionError
         If the folder holds what another plan wrote.
     """
-    if not 0 <= number < len(plan.shards):
-        raise OptionError(f"there is no shard {number}: the plan has {len(plan.shards)}", hint="they count from 0")
+    expect_plan(plan)
+    number = _checked_number(plan, number)
     started = time.perf_counter()
     folder = open_output(plan, out)
     found = find_shard(plan, number, folder, whole=True)
@@ -55,6 +56,13 @@ def convert_shard(plan: Plan, number: int, out: str | os.PathLike[str], *, threa
         n_bytes = stream.tell()
     seconds = time.perf_counter() - started
     return _report(number, shard, mark, n_bytes, was_there=False, seconds=seconds)
+
+
+def _checked_number(plan: Plan, number: SupportsIndex) -> int:
+    """A number of a shard as Python's own, which JSON takes."""
+    if isinstance(number, SupportsIndex) and 0 <= operator.index(number) < len(plan.shards):
+        return operator.index(number)
+    raise OptionError(f"there is no shard {number!r}: the plan has {len(plan.shards)}", hint="they count from 0")
 
 
 def find_shard(plan: Plan, number: int, folder: Folder, *, whole: bool) -> ShardReport | None:

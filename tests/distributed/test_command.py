@@ -1,13 +1,16 @@
-"""Plans from the command line: what is there is looked at as thoroughly as it is asked for."""
+"""Plans as people use them: what is asked for is done, and what makes no sense is an error that says so."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from hf_h5.cli import main
-from hf_h5.distributed import load_plan
+from hf_h5.distributed import convert_shard, finalize, load_plan, save_plan
+from hf_h5.errors import MissingFileError, OptionError
 from tests.distributed.sources import write_files
 
 
@@ -81,3 +84,31 @@ def test_a_flag_that_would_say_nothing_is_an_error_before_any_work(
     assert out == ""
     assert f"hf-h5: OptionError: {said}" in err
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("push_to", [None, "someone/set"])
+def test_the_name_of_a_plan_is_taken_for_no_plan(push_to: str | None) -> None:
+    with pytest.raises(OptionError, match=r"'plan.json' is no plan\n  hint: .*load_plan\(file\) reads one"):
+        finalize("plan.json", "out", push_to=push_to)  # type: ignore[arg-type]  # what is tried
+    with pytest.raises(OptionError, match=r"'plan.json' is no plan"):
+        convert_shard("plan.json", 0, "out")  # type: ignore[arg-type]  # what is tried
+    with pytest.raises(OptionError, match=r"'plan.json' is no plan"):
+        save_plan("plan.json", "other.json")  # type: ignore[arg-type]  # what is tried
+
+
+@pytest.mark.parametrize("number", [-1, 17, "0", 0.0, None])
+def test_what_is_no_shard_of_the_plan_is_an_error(number: Any) -> None:
+    with pytest.raises(OptionError, match=f"there is no shard {number!r}: the plan has 17"):
+        convert_shard(load_plan("plan.json"), number, "out")
+    assert not Path("out").exists()
+
+
+def test_shards_are_counted_by_numbers_of_numpy_too() -> None:
+    plan = load_plan("plan.json")
+    assert [convert_shard(plan, number, "out").number for number in np.arange(2)] == [0, 1]
+
+
+def test_a_folder_that_is_named_by_mistake_is_not_made_to_be_finished() -> None:
+    with pytest.raises(MissingFileError, match="17 of 17 shards are missing"):
+        finalize(load_plan("plan.json"), "typo")
+    assert not Path("typo").exists()
