@@ -6,7 +6,7 @@ rows first; each is one dataset of which each column of the frame is one place a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,14 +36,16 @@ def read_fixed(store: Store, group: GroupNode, *, is_series: bool) -> Table | No
         if each.n_rows != n_rows:
             why = f"column {each.column.name!r} has {each.n_rows:,} rows, the index {n_rows:,}"
             store.leave_out(each.column.path, why, "layout='raw'")
-    columns = with_own_names(index, [each.column for each in found if each.n_rows == n_rows])
+    # Those that cannot be read keep their names too: the index is not what their name stands for.
+    names = [] if is_series else [label_text(label) for label in store.labels(group, "axis0") or ()]
+    columns = with_own_names(index, [each.column for each in found if each.n_rows == n_rows], names)
     kind = "series" if is_series else "frame"
     part = Part(store.tree.file, "", n_rows, columns)
     return Table(group.path, columns, (part,), f"pandas {kind} in fixed format")
 
 
-def with_own_names(index: list[Column], values: list[Column]) -> dict[str, Column]:
-    """Columns of the frame keep their names; levels of the index that have one of them get another."""
+def with_own_names(index: list[Column], values: list[Column], names: Iterable[str] = ()) -> dict[str, Column]:
+    """Columns of the frame keep their names; levels of the index that have one, or one of ``names``, get another."""
     taken: dict[str, Column] = {}
     for column in values:
         name = free_name(column.name, taken)
@@ -51,7 +53,7 @@ def with_own_names(index: list[Column], values: list[Column]) -> dict[str, Colum
         taken[name] = column if name == column.name else replace(column, name=name, note=note)
     levels: dict[str, Column] = {}
     for column in index:
-        name = free_name(column.name, taken | levels)
+        name = free_name(column.name, taken | levels | dict.fromkeys(names))
         levels[name] = replace(column, name=name, parts=(name,))
     return levels | taken
 

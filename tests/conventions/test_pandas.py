@@ -264,3 +264,12 @@ def test_attributes_that_attack_the_reader_leave_columns_out_at_worst(file: Path
     assert "/kept" in schema.tables
     if "/frame" in schema.tables:
         read_rows(file, "/frame")
+
+
+def test_the_index_does_not_take_the_name_of_a_column_that_is_not_read(file: Path) -> None:
+    frame = pd.DataFrame({"index": pd.Series(["a", "b"], dtype=object), "x": [1, 2]}, index=[7, 8])
+    write(file, frame, format="fixed")
+    with pytest.warns(H5Warning, match="index"):
+        view = hf_h5.H5TorchView(file)
+    assert view.column_names == ["index.2", "x"]
+    assert view["index.2"][:].tolist() == [7, 8]
