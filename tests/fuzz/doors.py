@@ -33,7 +33,7 @@ def try_all(file: Path, cache: Path, steps: Sequence[str] = STEPS, **options: An
     doors: dict[str, Callable[[], Any]] = {
         "describe": lambda: str(hf_h5.describe(file, **options)),
         "view": lambda: _view(file, options),
-        "builder": lambda: found.setdefault("cached", _converted(file, cache, options))[:_MOST_ROWS],
+        "builder": lambda: _first_rows(found.setdefault("cached", _converted(file, cache, options))),
         "stream": lambda: _streamed(file, cache, options),
         "values": lambda: _compared(file, found["cached"]),
     }
@@ -77,6 +77,14 @@ def _load(file: Path, cache: Path, **kwargs: Any) -> Any:
 
 def _converted(file: Path, cache: Path, options: dict[str, Any]) -> Any:
     return _load(file, cache, **options).with_format(None)
+
+
+def _first_rows(cached: Any) -> Any:
+    try:
+        return cached[:_MOST_ROWS]
+    except AttributeError:
+        # datasets cannot make lists of arrays of which some rows have no value.
+        return cached.with_format("arrow")[:_MOST_ROWS]
 
 
 def _streamed(file: Path, cache: Path, options: dict[str, Any]) -> Any:
