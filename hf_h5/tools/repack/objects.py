@@ -161,6 +161,7 @@ class _Copying:
             # Of a fill value of variable length the library copies the place in the old file.
             has_place = has_filling_place(dataset)
             if not (tid.committed() or has_references(tid) or is_virtual or has_place):
+                _forget_chunks(dataset)
                 _copy_as_stored(source, target, name, name, access)
                 return
             if self._points_when_filled(dataset):
@@ -252,6 +253,16 @@ def _copy_as_stored(
     how = h5p.create(h5p.OBJECT_COPY)
     how.set_copy_object(h5o.COPY_WITHOUT_ATTR_FLAG)
     h5o.copy(source, name, target, new, how, access)
+
+
+def _forget_chunks(dataset: h5d.DatasetID) -> None:
+    """Empty the library's cache of a dataset's chunks, in which those are that a codec was chosen by.
+
+    Where filtered chunks are in it, the library copies these and filters them anew, and up to HDF5 2.0 that writes
+    beyond the memory it has for it: https://github.com/HDFGroup/hdf5/pull/6184.
+    """
+    if _is_chunked(dataset):
+        dataset.refresh()
 
 
 def link_names(group: h5g.GroupID) -> Iterator[bytes]:
