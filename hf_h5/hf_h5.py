@@ -101,7 +101,9 @@ class H5Builder(datasets.ArrowBasedBuilder):
             )
         if not any(data_files.values()):
             raise MissingFileError(
-                "no file was found", hint="pass data_files= a path or a pattern; check private repositories' tokens"
+                "no file was found",
+                hint="pass data_files= a path or a pattern; a file with [ ] * ? in its name is taken by "
+                "hf_h5.load_dataset(file); check private repositories' tokens",
             )
         # By default datasets takes what it downloaded once from a URL for what is there now.
         dl_manager.download_config.use_etag = True

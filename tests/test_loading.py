@@ -112,7 +112,7 @@ def test_a_folder_gives_splits_by_the_names_of_its_files_and_counts_the_others_o
 
 def test_a_folder_without_hdf5_or_without_files_says_so(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no data")
-    with pytest.raises(NotHDF5Error, match="none of 1 files is HDF5"):
+    with pytest.raises(NotHDF5Error, match="the only file found is not HDF5"):
         hf_h5.load_dataset(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="empty"):

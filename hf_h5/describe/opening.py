@@ -18,6 +18,7 @@ from ..errors import DamagedFileError, FilterError, H5Warning, MissingFileError,
 from .damage import check_for_damage
 from .schema import Column, Storage
 from .urls import expand_url, is_url, open_url, starts_as_hdf5
+from .wording import count_text
 
 __all__ = [
     "check_file",
@@ -184,12 +185,14 @@ def skip_others(names: list[str], place: str) -> list[str]:
     """
     matches = [name for name in names if (starts_as_hdf5(name) if is_url(name) else has_signature(name))]
     if not matches:
-        raise NotHDF5Error(f"none of {len(names)} files is HDF5", file=place, hint=_NEXT_STEP)
+        problem = "the only file found is not HDF5" if len(names) == 1 else f"none of {len(names):,} files is HDF5"
+        raise NotHDF5Error(problem, file=place, hint=_NEXT_STEP)
     found = set(matches)
     # `hf-h5 index` puts them beside the files that they are of.
     others = [name for name in names if name not in found and name.removesuffix(_INDEX) not in found]
     if others:
-        warnings.warn(f"skipped {len(others)} files of {place} that are no HDF5: {others[0]}", H5Warning, stacklevel=2)
+        skipped = count_text(len(others), "file")
+        warnings.warn(f"skipped {skipped} of {place}, as no HDF5: {others[0]}", H5Warning, stacklevel=2)
     return matches
 
 

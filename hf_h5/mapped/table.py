@@ -6,6 +6,7 @@ This one is sent as the reader, which knows the file and its version, and is map
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -146,7 +147,9 @@ for _name in _CHANGES:
 
 
 def cache_file_for(fingerprint: str) -> str:
-    """A path for what ``datasets`` puts beside a table; its folder is there."""
+    """A path for what ``datasets`` puts beside a table; its folder is there, if one may be made."""
     folder = os.path.join(str(datasets.config.HF_DATASETS_CACHE), "hf_h5_mapped", fingerprint)
-    os.makedirs(folder, exist_ok=True)
+    # Where the cache cannot be written, rows can be read all the same; only map and filter need it, and say so.
+    with contextlib.suppress(OSError):
+        os.makedirs(folder, exist_ok=True)
     return os.path.join(folder, "rows.mapped")

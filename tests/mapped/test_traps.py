@@ -66,6 +66,13 @@ def test_casting_copies_to_the_cache(tmp_path: Path) -> None:
     assert pickle.loads(pickle.dumps(changed))[7] == changed[7]
 
 
+def test_rows_are_read_where_no_cache_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_folder = tmp_path / "a file"
+    no_folder.touch()
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", no_folder / "datasets")
+    assert hf_h5.open_dataset(write_rows(tmp_path / "a.h5"))["label"][:3] == [0, 1, 2]
+
+
 def test_a_stream_of_it_is_shared_out_among_workers(tmp_path: Path) -> None:
     mapped = hf_h5.open_dataset(write_rows(tmp_path / "a.h5")).select_columns("label")
     stream = mapped.to_iterable_dataset(num_shards=4).with_format("torch")
