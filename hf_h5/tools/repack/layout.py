@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 from ...errors import OptionError
 
-__all__ = ["CODECS", "PURPOSES", "Block", "Layout", "Wanted", "cut_blocks", "suit_chunk"]
+__all__ = ["CODECS", "MANY_CHUNKS", "PURPOSES", "SMALL_BYTES", "Block", "Layout", "Wanted", "cut_blocks", "suit_chunk"]
 
 CODECS = ("auto", "none", "lzf", "lz4", "zstd", "gzip")
 PURPOSES = ("training", "streaming")
 
 SMALL_BYTES = 64 << 10
-"""Datasets up to this size are one read anyway, and stay as they are."""
+"""Datasets up to this size are one read anyway, and stay as they are, unless they are in many chunks."""
+
+MANY_CHUNKS = 64
+"""As many chunks take longer to find and to decode one by one than all the values of a small dataset."""
 
 _TARGET_BYTES = {"training": 64 << 10, "streaming": 1 << 20}
 # An index of 100,000 chunks is looked up in 0.2 s; ten times as many would be felt at each opening.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...errors import FilterError
 from .elements import is_fixed, read_block
-from .layout import SMALL_BYTES, Layout, Wanted, cut_blocks, suit_chunk
+from .layout import MANY_CHUNKS, SMALL_BYTES, Layout, Wanted, cut_blocks, suit_chunk
 from .objects import lies_in_this_file
 
 __all__ = ["choose_layout", "make_properties", "stored_layout"]
@@ -41,8 +41,8 @@ def stored_layout(dataset: h5d.DatasetID) -> Layout:
 def choose_layout(dataset: h5d.DatasetID, wanted: Wanted) -> Layout | None:
     """Choose how a dataset shall be stored; None to leave it as it is.
 
-    Left are those that are small, hold nothing yet, are of variable length, or are stored so already. For training
-    contiguous ones stay, too: nothing is faster than bytes that only need to be copied.
+    Left are those that are small and not in many chunks, hold nothing yet, are of variable length, or are stored so
+    already. For training contiguous ones stay, too: nothing is faster than bytes that only need to be copied.
 
     Raises
     ------
@@ -55,9 +55,9 @@ def choose_layout(dataset: h5d.DatasetID, wanted: Wanted) -> Layout | None:
     if not is_here and (not is_fixed(tid) or math.prod(shape) * tid.get_size() <= SMALL_BYTES):
         chunk = suit_chunk([max(1, size) for size in shape], tid.get_size(), wanted)
         return Layout(chunk if is_resizable else None, "none")
-    if not shape or not is_fixed(tid) or math.prod(shape) * tid.get_size() <= SMALL_BYTES:
-        return None
     plist = dataset.get_create_plist()
+    if not shape or not is_fixed(tid) or (math.prod(shape) * tid.get_size() <= SMALL_BYTES and _is_whole(plist, shape)):
+        return None
     if is_here and (plist.get_layout() == h5d.VIRTUAL or dataset.get_storage_size() == 0):
         return None
     _check_filters(plist)
@@ -70,6 +70,14 @@ def choose_layout(dataset: h5d.DatasetID, wanted: Wanted) -> Layout | None:
     else:
         found = Layout(suit_chunk(shape, tid.get_size(), wanted), codec)
     return None if found == before and is_here else found
+
+
+def _is_whole(plist: h5p.PropDCID, shape: tuple[int, ...]) -> bool:
+    """Whether rows are not spread over many chunks."""
+    if plist.get_layout() != h5d.CHUNKED:
+        return True
+    counts = (-(-size // step) for size, step in zip(shape, plist.get_chunk(), strict=True))
+    return math.prod(counts) < MANY_CHUNKS
 
 
 def _check_filters(plist: h5p.PropDCID) -> None:

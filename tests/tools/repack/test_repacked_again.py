@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import hf_h5
+from hf_h5.cli import main
 
 ROOT = Path(hf_h5.__file__).parents[1]
 
@@ -34,3 +35,18 @@ def test_a_repacked_file_is_repacked_again(tmp_path: Path, purpose: str) -> None
     with h5py.File(tmp_path / "1.h5") as once, h5py.File(tmp_path / "2.h5") as twice:
         assert twice["images"].chunks == once["images"].chunks
         np.testing.assert_array_equal(twice["images"], images)
+
+
+def test_small_datasets_in_many_chunks_are_stored_anew_and_others_kept(tmp_path: Path) -> None:
+    labels = np.arange(3000) % 7
+    with h5py.File(tmp_path / "0.h5", "w") as handle:
+        handle.create_dataset("single", data=labels, chunks=(1,), compression="gzip")
+        handle.create_dataset("growing", data=labels, chunks=(8,), maxshape=(None,))
+        handle.create_dataset("kept", data=labels, chunks=(100,), compression="gzip")
+    assert main(["repack", str(tmp_path / "0.h5"), str(tmp_path / "1.h5")]) == 0
+    with h5py.File(tmp_path / "1.h5") as handle:
+        chunks = {name: dataset.chunks for name, dataset in handle.items()}
+        assert chunks == {"single": (3000,), "growing": (3000,), "kept": (100,)}
+        assert handle["growing"].maxshape == (None,)
+        for dataset in handle.values():
+            np.testing.assert_array_equal(dataset, labels)
