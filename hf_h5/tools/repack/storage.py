@@ -77,7 +77,7 @@ def _is_whole(plist: h5p.PropDCID, shape: tuple[int, ...]) -> bool:
     if plist.get_layout() != h5d.CHUNKED:
         return True
     counts = (-(-size // step) for size, step in zip(shape, plist.get_chunk(), strict=True))
-    return math.prod(counts) < MANY_CHUNKS
+    return bool(math.prod(counts) < MANY_CHUNKS)
 
 
 def _check_filters(plist: h5p.PropDCID) -> None:
