@@ -158,7 +158,10 @@ def _unequal_bits(leaf: pa.Array, expected: NDArray[Any]) -> Mask | None:
     if found is None or found.size != expected.size or found.dtype != expected.dtype or found.dtype.kind not in "biuf":
         return None
     bits = f"u{expected.dtype.itemsize}"
-    unequal: Mask = found.view(bits) != np.ascontiguousarray(expected).ravel().view(bits)
+    wanted = np.ascontiguousarray(expected).ravel().view(bits)
+    if expected.dtype.kind == "b":
+        wanted = np.not_equal(wanted, 0).view(bits)  # h5py hands on whatever byte was stored as a truth value
+    unequal: Mask = found.view(bits) != wanted
     return unequal
 
 

@@ -34,6 +34,13 @@ def test_byte_order_becomes_native_and_bits_stay(dtype: str) -> None:
         assert found.tobytes() == native.tobytes()
 
 
+def test_truth_values_are_0_or_1_whatever_byte_was_stored() -> None:
+    stored = np.array([[0, 1], [146, 2]], np.uint8)
+    for raw in (stored, stored.view("?"), stored.view("?")[:, ::-1][:, ::-1]):
+        found = decode_values(number("?"), raw)
+        assert found.view(np.uint8).tolist() == [[0, 1], [1, 1]]
+
+
 def test_numbers_that_are_right_are_not_copied() -> None:
     raw = np.arange(4.0)
     assert decode_values(number("f8"), raw) is raw

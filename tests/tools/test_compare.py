@@ -97,6 +97,14 @@ def test_one_changed_value_is_named_by_column_and_row(file: Path, column: str, i
     assert f"column {column!r}, row {row}: cached: " in str(by_mode)
 
 
+def test_any_byte_but_0_is_the_same_truth_value(tmp_path: Path) -> None:
+    file = tmp_path / "x.h5"
+    with h5py.File(file, "w") as handle:
+        handle["flag"] = np.arange(6, dtype=np.uint8).view("?")
+    assert h5py.File(file)["flag"][:].view(np.uint8).tolist() == list(range(6))
+    assert compared(file, file).difference is None
+
+
 @pytest.mark.parametrize("field", ["x", "y"])
 def test_one_changed_field_of_a_compound_is_named(file: Path, field: str) -> None:
     other = file.with_name("y.h5")
