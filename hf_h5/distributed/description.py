@@ -46,7 +46,8 @@ def _card_text(plan: Plan, reports: Sequence[ShardReport], folder: Folder) -> st
     sources = len(plan.files)
     what = f"Converted from {sources:,} HDF5 {'file' if sources == 1 else 'files'} by hf-h5 {plan.version}"
     name = folder.place.rstrip("/").rpartition("/")[2]
-    loading = f"```python\nimport datasets\n\nds = datasets.load_dataset({name!r})\n```"
+    # A single word may be the name of something else to `datasets`: parquet, json.
+    loading = f"```python\nimport datasets\n\nds = datasets.load_dataset({'./' + name!r})\n```"
     return f"---\n{card}\n---\n{_WRITTEN_BY}\n\n# {name}\n\n{what} (plan {plan.id}).\n\n{loading}\n"
 
 

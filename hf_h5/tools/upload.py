@@ -28,6 +28,9 @@ __all__ = ["run_upload"]
 _UNWRITABLE = ("features", "batch_size", "join", "on_bad_files", "on_bad_rows")
 """Options that the YAML of a card cannot say, or that are not about what the files hold."""
 
+_LISTED = 3
+"""As many files are named in a line."""
+
 _HDF5 = (".h5", ".hdf5", ".hdf", ".h5ad", ".he5", ".nc", ".nc4", ".nwb")
 
 
@@ -122,16 +125,23 @@ def _say_others(repository: Repository, uploaded: Mapping[str, Path], console: C
     others = [path for path in repository.checksums("main") if path.endswith(_HDF5) and path not in uploaded]
     if others:
         console.say(
-            f"{count_text(len(others), 'file')} of the repository ({others[0]}, ...) will not be in what is loaded: "
+            f"{count_text(len(others), 'file')} of the repository ({_listed(others)}) will not be in what is loaded: "
             "name all that belong together"
         )
 
 
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+
+
 def _tell(repository: Repository, facts: CardFacts, console: Console) -> None:
     first = facts.configs[0]
-    file = first.data_files["train"][0]
+    files = [f"hf://datasets/{facts.repo_id}/{file}" for file in first.data_files["train"]]
+    named = files if len(files) > 1 else files[0]
+    # Some of many files would be other rows than those that were counted.
+    how = f"with hf_h5.H5TorchView({named!r})" if len(files) <= _LISTED else "as the card says"
     text = (
-        f"{repository.url}: {first.n_rows:,} rows in {count_text(len(first.data_files['train']), 'file')}; "
-        f"read them there with hf_h5.H5TorchView('hf://datasets/{facts.repo_id}/{file}')"
+        f"{repository.url}: {count_text(first.n_rows, 'row')} in {count_text(len(files), 'file')}; "
+        f"read them there {how}"
     )
     console.result(text, {"url": repository.url, "rows": facts.rows}, brief=repository.url)

@@ -243,6 +243,8 @@ def test_an_own_card_is_written_anew_and_that_of_a_person_stays(tmp_path: Path) 
     convert_all(plan, tmp_path / "out")
     card = tmp_path / "out" / "README.md"
     first = card.read_text()
+    # The name alone may be that of something else to `datasets`: parquet, json.
+    assert "datasets.load_dataset('./out')" in first
     assert "num_examples: 9" in first
     card.write_text(first + "\nstale\n")
     finalize(plan, tmp_path / "out")

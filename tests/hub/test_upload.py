@@ -102,9 +102,12 @@ def test_a_second_upload_sends_what_is_new_and_says_what_is_left_out(
             handle["x"] = np.arange(4) + ord(name)
     upload("alice/growing", tmp_path / "a.h5")
     done = upload("alice/growing", tmp_path / "b.h5")
-    assert "1 file of the repository (a.h5, ...) will not be in what is loaded" in done.err
+    assert "1 file of the repository (a.h5) will not be in what is loaded" in done.err
     done = upload("alice/growing", tmp_path / "a.h5", tmp_path / "b.h5")
     assert "4 files of 4 there already" in done.err
+    # All of them, not the first alone.
+    files = [f"hf://datasets/alice/growing/{name}.h5" for name in "ab"]
+    assert f"8 rows in 2 files; read them there with hf_h5.H5TorchView({files!r})" in done.out
 
 
 @pytest.mark.parametrize(
