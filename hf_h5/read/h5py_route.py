@@ -27,6 +27,7 @@ from ..describe.values import reference_text
 from ..errors import DamagedFileError
 from .boxes import Box
 from .handles import open_limit
+from .never_written import read_selection
 from .plan import Rows, plan_rows
 
 __all__ = ["LibraryFiles", "read_into_box", "read_rows", "read_whole"]
@@ -186,7 +187,7 @@ def _read_selected(
         return out
     selection = () if file_space is None else _selection(file_space, shape)
     is_one_list = file_space is None and h5py.check_vlen_dtype(dataset.dtype) is not None
-    return _resolved(_as_array(dataset[selection], is_one=is_one_list), dataset)
+    return _resolved(_as_array(read_selection(dataset, selection), is_one=is_one_list), dataset)
 
 
 def _as_array(value: Any, *, is_one: bool) -> NDArray[Any]:

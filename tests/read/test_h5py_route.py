@@ -10,10 +10,12 @@ import h5py
 import numpy as np
 import pytest
 
+import hf_h5
 from hf_h5.describe.columns import dataset_columns
 from hf_h5.describe.schema import Storage
 from hf_h5.describe.tree import DatasetNode
 from hf_h5.describe.types import interpret_type
+from hf_h5.errors import DamagedFileError
 from hf_h5.read.h5py_route import read_rows, read_whole
 from hf_h5.read.plan import as_rows
 
@@ -163,3 +165,47 @@ def test_rows_of_a_zero_size_dimension_are_empty_and_have_their_shape(tmp_path: 
     with h5py.File(tmp_path / "a.h5", "w") as handle:
         dataset = handle.create_dataset("x", (10, 0, 3), "f4")
         assert read(dataset, [3, 1]).shape == (2, 0, 3)
+
+
+@pytest.mark.parametrize("chunk", [(2, 3), (1, 1), (4, 4)])
+def test_strings_that_were_never_written_are_the_fill_value(tmp_path: Path, chunk: tuple[int, int]) -> None:
+    file = tmp_path / "a.h5"
+    with h5py.File(file, "w") as handle:
+        dataset = handle.create_dataset("x", (9, 4), h5py.string_dtype(), chunks=chunk, fillvalue="né")
+        dataset[1:4, 2] = ["a", "", "c"]
+        dataset[8, 3] = "z"
+        # Where the library may write to the file, it reads them.
+        expected = dataset[()]
+    with h5py.File(file) as handle:
+        with pytest.raises(OSError, match="no write intent"):
+            handle["x"][()]
+        for rows in ([0], [8, 1, 1, 3], [], list(range(9)), [5, 4]):
+            assert read(handle["x"], rows).tolist() == expected[rows].tolist()
+        assert read_whole(handle["x"], column_of(handle["x"], "whole"))[0].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("route", ["auto", "h5py"])
+def test_a_view_has_the_fill_value_of_strings_that_were_never_written(tmp_path: Path, route: str) -> None:
+    file = tmp_path / "a.h5"
+    with h5py.File(file, "w") as handle:
+        dataset = handle.create_dataset("x", (7,), h5py.string_dtype(), chunks=(2,), compression="gzip", fillvalue="?")
+        dataset[:3] = ["a", "b", "c"]
+        handle["y"] = np.arange(7)
+    with hf_h5.H5TorchView(file, route=route) as view:
+        assert view[:]["x"] == ["a", "b", "c", "?", "?", "?", "?"]
+        assert view[5]["x"] == "?"
+    with h5py.File(file) as handle, hf_h5.H5TorchView(handle) as view:
+        assert view[[6, 0]]["x"] == ["?", "a"]
+
+
+def test_a_damaged_chunk_of_strings_with_a_fill_value_is_no_fill_value(tmp_path: Path) -> None:
+    file = tmp_path / "a.h5"
+    with h5py.File(file, "w") as handle:
+        dataset = handle.create_dataset("x", (6,), h5py.string_dtype(), chunks=(2,), compression="gzip", fillvalue="?")
+        dataset[:2] = ["a", "b"]
+        chunk = dataset.id.get_chunk_info(0)
+    content = bytearray(file.read_bytes())
+    content[chunk.byte_offset : chunk.byte_offset + chunk.size] = bytes(chunk.size)
+    file.write_bytes(content)
+    with pytest.raises(DamagedFileError, match="cannot read rows"), hf_h5.H5TorchView(file) as view:
+        view[:]
