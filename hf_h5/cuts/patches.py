@@ -52,6 +52,8 @@ class PatchSource(RowSource):
     pad
         ``"edge"`` and ``"zero"``: patches cover the volume, and what lies beyond its end is its last values again, or
         zeros (-1 for class labels). None: only whole patches.
+    counts_given
+        Whether ``position`` counts the rows as they are given, instead of those of the part.
 
     Raises
     ------
@@ -59,12 +61,23 @@ class PatchSource(RowSource):
         If a column cannot be cut, or there is not one patch.
     """
 
-    def __init__(self, source: RowSource, rows: Rows, *, shape: Sizes, stride: Sizes, pad: str | None) -> None:
+    def __init__(
+        self,
+        source: RowSource,
+        rows: Rows,
+        *,
+        shape: Sizes,
+        stride: Sizes,
+        pad: str | None,
+        counts_given: bool = False,
+    ) -> None:
         self._source, self._pad = source, pad
         table = source.schema
         self._file = table.files[0] if table.files else None
         self._firsts, depths = find_runs(rows, table.starts)
         self._owners = np.searchsorted(table.starts, self._firsts, side="right") - 1
+        # The position of the first row of each volume.
+        self._zeros = np.cumsum(depths) - depths if counts_given else self._firsts - table.starts[self._owners]
         volume = self._find_volume(len(shape))
         sides = [self._sides(volume.name, owner, len(shape)) for owner in self._owners.tolist()]
         volumes = np.column_stack([depths, np.array(sides, np.int64).reshape(len(depths), len(shape) - 1)])
@@ -169,7 +182,8 @@ class PatchSource(RowSource):
         """A short text that changes when the values may have changed, or are cut otherwise."""
         grid = self._grid
         facts = (self._source.fingerprint, grid.shape, grid.stride, grid.block, self._pad)
-        digest = hashlib.sha256(np.column_stack([self._firsts, grid.volumes]).tobytes())
+        places = np.column_stack([self._firsts, self._zeros, grid.volumes])
+        digest = hashlib.sha256(places.tobytes())
         digest.update(repr(facts).encode())
         return digest.hexdigest()[:16]
 
@@ -190,6 +204,8 @@ class PatchSource(RowSource):
         volumes, corners = self._grid.locate(numbers)
         extents = self._grid.extents(volumes, corners)
         firsts, parts = self._firsts[volumes] + corners[:, 0], self._owners[volumes]
+        positions = corners.copy()
+        positions[:, 0] += self._zeros[volumes]
         corners[:, 0] = firsts - self._source.schema.starts[parts]
         given, found = out or {}, Arrays()
         single = [name for name in names if name in self._single]
@@ -202,7 +218,7 @@ class PatchSource(RowSource):
                     column = self._table.columns[name]
                     target = np.empty((len(numbers), *(size or 0 for size in column.row_shape)), column.dtype)
                 if name == self._position:
-                    target[...] = corners
+                    target[...] = positions
                 else:
                     self._fill(name, parts, corners, extents, target)
                 found[name] = target

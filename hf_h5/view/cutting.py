@@ -32,13 +32,24 @@ class Cut(NamedTuple):
     facts: dict[str, str]
 
 
-def cut_rows(reader: RowSource, rows: Rows, *, window: Any, episodes: Any, patch: Any, pad: str | None) -> Cut:
+def cut_rows(
+    reader: RowSource,
+    rows: Rows,
+    *,
+    window: Any,
+    episodes: Any,
+    patch: Any,
+    pad: str | None,
+    counts_given: bool = False,
+) -> Cut:
     """Make windows or patches of rows, where they were asked for.
 
     Parameters
     ----------
     episodes
         Columns that say where an episode ends inside a part; they are read as a whole.
+    counts_given
+        As for ``PatchSource``.
 
     Raises
     ------
@@ -60,7 +71,7 @@ def cut_rows(reader: RowSource, rows: Rows, *, window: Any, episodes: Any, patch
         raise OptionError(f"episodes={episodes!r} says where windows end", hint="pass window= too")
     if patch is not None:
         shape, steps = _shape_and_stride(patch)
-        patches = PatchSource(reader, rows, shape=shape, stride=steps, pad=pad)
+        patches = PatchSource(reader, rows, shape=shape, stride=steps, pad=pad, counts_given=counts_given)
         return Cut(patches, range(len(patches)), {"patch": str(patches)})
     if pad is not None:
         raise OptionError(f"pad={pad!r} fills windows and patches", hint="pass window= or patch= too")

@@ -132,7 +132,9 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
         opened = open_dataset_rows(dataset, as_objects=is_cut)
         if is_cut:
             check_rows_alike(opened.reader.schema)
-        cut = cut_rows(opened.reader, opened.rows, window=window, episodes=episodes, patch=patch, pad=pad)
+        cuts: dict[str, Any] = {"window": window, "episodes": episodes, "patch": patch, "pad": pad}
+        # The rows of the dataset are what its user knows, wherever its table has them.
+        cut = cut_rows(opened.reader, opened.rows, counts_given=True, **cuts)
         shown = show_table(cut.source.schema, given=None if is_cut else opened.features)
         view = cls.__new__(cls)
         view._begin(cut.source, shown, cut.rows, opened.split)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+import datasets
 import h5py
 import numpy as np
 import pytest
@@ -239,6 +240,22 @@ def test_columns_that_cannot_be_cut_are_named(tmp_path: Path) -> None:
         H5TorchView(tmp_path / "x.h5", patch=(2, 2), columns=["raw", "pose"])
     with H5TorchView(tmp_path / "x.h5", patch=(2, 2), columns=["raw"]) as view:
         assert "patch: (2, 2)" in repr(view)
+
+
+def test_positions_of_a_dataset_are_rows_as_it_shows_them(tmp_path: Path) -> None:
+    raw = np.arange(12 * 6, dtype=np.float32).reshape(12, 6)
+    dataset = datasets.Dataset.from_dict(
+        {"raw": raw}, datasets.Features({"raw": datasets.List(datasets.Value("float32"), 6)})
+    )
+    chosen = dataset.select([6, 7, 8, 9, 1, 2, 3, 0])
+    shown = np.array(chosen["raw"][:])
+    view = H5TorchView.from_dataset(chosen, patch=((2, 3), (1, 3))).with_format("numpy", dtype=None)
+    found = view[:]
+    assert sorted(set(found["position"][:, 0].tolist())) == [0, 1, 2, 4, 5]
+    for corner, values in zip(found["position"].tolist(), found["raw"], strict=True):
+        np.testing.assert_array_equal(values, shown[slices(corner, (2, 3))])
+    again = H5TorchView.from_dataset(dataset.select([6, 7, 8, 9]), patch=(2, 6))
+    assert again[:]["position"].tolist() == [[0, 0], [2, 0]]
 
 
 def test_a_closed_view_reads_no_patches(tmp_path: Path) -> None:
