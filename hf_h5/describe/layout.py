@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .columns import constant_column, dataset_columns
-from .elements import Text
-from .repeated import Repeated, episodes_table, find_repeated, steps_table
+from .elements import Binary, Text
+from .repeated import Known, Repeated, episodes_table, find_alone, find_repeated, steps_table
 from .schema import Column, Note, Part, Table
 from .splits import FoundSplits, find_splits, named_nodes
 from .tree import DatasetNode, GroupNode, Tree, common_group
@@ -31,6 +31,7 @@ class Layout:
     metadata: list[DatasetNode] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     single: bool = False
+    known: Known = frozenset()
 
     def add(self, table: Table, size: int) -> None:
         """Add a table under a name of its own."""
@@ -41,7 +42,7 @@ class Layout:
         self.sizes[name] = size
 
 
-def find_tables(tree: Tree, *, layout: str, splits: bool, single: bool = False) -> Layout:
+def find_tables(tree: Tree, *, layout: str, splits: bool, single: bool = False, known: Known = frozenset()) -> Layout:
     """Apply the rules to a file.
 
     Parameters
@@ -54,12 +55,14 @@ def find_tables(tree: Tree, *, layout: str, splits: bool, single: bool = False) 
         Whether names of groups and datasets may mean splits.
     single
         Whether one row beside tables of more is a table too, and no metadata: where the user names what is wanted.
+    known
+        Groups that repeat in other files, so that one of them is enough here.
     """
-    result = Layout(notes=list(tree.notes), single=single)
+    result = Layout(notes=list(tree.notes), single=single, known=known)
     claimed: set[str] = set()
     if splits and layout != "raw":
         for found in find_splits(tree.root):
-            if not found.paths & claimed and not _is_side_data(found, tree.root):
+            if not found.paths & claimed and not _is_side_data(found, tree.root, known):
                 table = _split_table(found, tree, layout, result)
                 if table is not None:
                     result.add(table, _bytes_of(tree.root, found.paths))
@@ -69,10 +72,10 @@ def find_tables(tree: Tree, *, layout: str, splits: bool, single: bool = False) 
     return result
 
 
-def _is_side_data(found: FoundSplits, root: GroupNode) -> bool:
+def _is_side_data(found: FoundSplits, root: GroupNode, known: Known) -> bool:
     """Splits inside each episode are none of the rows, nor are lists of episodes called ``train`` and ``valid``."""
     inside = _bytes_of(root, found.paths)
-    for repeated in find_repeated(root):
+    for repeated in find_repeated(root, known):
         paths = repeated.paths()
         if paths <= found.paths:
             continue
@@ -91,7 +94,7 @@ def _split_table(found: FoundSplits, tree: Tree, layout: str, result: Layout) ->
     tables: dict[str, Table] = {}
     inners: list[Layout] = []
     for split, group in found.groups.items():
-        inner = Layout()
+        inner = Layout(known=result.known)
         _tables_of(group, tree, layout, set(), inner)
         if not inner.tables:
             return None
@@ -136,7 +139,9 @@ def _completed(table: Table, columns: Mapping[str, Column]) -> Table:
 
 def _tables_of(group: GroupNode, tree: Tree, layout: str, claimed: set[str], result: Layout) -> None:
     """Rules 2 to 5 on a group (the root, or one split)."""
-    repetitions = [] if layout in ("raw", "table") else find_repeated(group)
+    repetitions = [] if layout in ("raw", "table") else find_repeated(group, result.known)
+    if layout in ("episodes", "steps") and not repetitions:
+        repetitions = _find_one_alone(group)
     for repeated in repetitions:
         paths = repeated.paths()
         if paths & claimed:
@@ -148,6 +153,15 @@ def _tables_of(group: GroupNode, tree: Tree, layout: str, claimed: set[str], res
         result.add(_whole_table(left, tree, layout), sum(node.logical_bytes for _, node in left))
         return
     _add_families(left, tree, result)
+
+
+def _find_one_alone(group: GroupNode) -> list[Repeated]:
+    """One numbered group is an episode where episodes are asked for, and all else are lists of names and scalars."""
+    found = find_repeated(group, find_alone(group))
+    paths = found[0].paths() if len(found) == 1 else set()
+    others = [node for node in group.walk() if node.has_rows and node.path not in paths]
+    are_names = all(node.stored is not None and isinstance(node.stored.element, Binary | Text) for node in others)
+    return found if paths and are_names else []
 
 
 def _repeated_table(repeated: Repeated, tree: Tree, layout: str, notes: list[Note]) -> Table:

@@ -20,13 +20,25 @@ from .tree import DatasetNode, GroupNode
 from .types import Stored
 from .unify import element_kind, unify_columns
 
-__all__ = ["Repeated", "episodes_table", "find_repeated", "natural_key", "steps_table"]
+__all__ = [
+    "Known",
+    "Repeated",
+    "episodes_table",
+    "find_alone",
+    "find_repeated",
+    "name_pattern",
+    "natural_key",
+    "steps_table",
+]
 
 # More siblings of one length than this are rows, not columns.
 MAX_SIBLING_COLUMNS = 100
 # The widths of numbers may differ between episodes: the wider one holds all values exactly.
 _WIDEN = "iufc"
 _DIGITS = re.compile(r"(\d+)")
+
+Known = frozenset[tuple[str, str]]
+"""Groups that repeat, as ``name_pattern`` writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +70,56 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in _DIGITS.split(name)]
 
 
-def find_repeated(root: GroupNode) -> list[Repeated]:
-    """All outermost repetitions below a group."""
+def find_repeated(root: GroupNode, known: Known = frozenset()) -> list[Repeated]:
+    """All outermost repetitions below a group; of those that are known, from other files, one member is enough."""
     lengths = Counter(node.length for node in root.walk() if node.has_rows)
-    return list(_find(root, lengths))
+    return list(_find(root, lengths, known))
 
 
-def _find(group: GroupNode, lengths: Counter[int]) -> Iterator[Repeated]:
+def name_pattern(path: str) -> tuple[str, str]:
+    """A path as its group and its name without numbers.
+
+    >>> name_pattern("/data/demo_12")
+    ('/data', 'demo_#')
+    """
+    parent, _, name = path.rpartition("/")
+    return parent or "/", _stem(name)
+
+
+def find_alone(group: GroupNode) -> Known:
+    """Patterns of the numbered groups with rows that have no sibling but for the number."""
+    stems = Counter(_stem(name) for name in group.groups)
+    found = {
+        (group.path, _stem(name))
+        for name, child in group.groups.items()
+        if "#" in _stem(name) and stems[_stem(name)] == 1 and any(node.has_rows for node in child.walk())
+    }
+    return frozenset(found).union(*map(find_alone, group.groups.values()))
+
+
+def _find(group: GroupNode, lengths: Counter[int], known: Known) -> Iterator[Repeated]:
     taken: set[str] = set()
-    for numbered, names in _group_clusters(group):
+    for numbered, names in _group_clusters(group, known):
         members = _members(group, names)
         repeated = Repeated(group.path, members)
-        if _alike(members, strict=not numbered) and not _are_columns(members, lengths, numbered):
+        are_rows = len(names) == 1 or not _are_columns(members, lengths, numbered)
+        if _alike(members, strict=not numbered) and are_rows:
             taken.update(names)
             yield repeated
     yield from _repeated_datasets(group)
     for name, child in group.groups.items():
         if name not in taken:
-            yield from _find(child, lengths)
+            yield from _find(child, lengths, known)
 
 
-def _group_clusters(group: GroupNode) -> Iterator[tuple[bool, list[str]]]:
+def _group_clusters(group: GroupNode, known: Known) -> Iterator[tuple[bool, list[str]]]:
     """Names of child groups that may repeat: those alike but for a number, else all of them."""
     stems: dict[str, list[str]] = {}
     for name in group.groups:
         stems.setdefault(_stem(name), []).append(name)
-    numbered = {stem: names for stem, names in stems.items() if "#" in stem and len(names) >= 2}
+    numbered = {
+        stem: names for stem, names in stems.items() if "#" in stem and (len(names) >= 2 or (group.path, stem) in known)
+    }
     for names in numbered.values():
         yield True, names
     rest = [name for name in group.groups if not any(name in names for names in numbered.values())]

@@ -15,6 +15,7 @@ from ..describe.axes import check_lengths, turn_tree
 from ..describe.layout import SAMPLE_RULE, find_tables
 from ..describe.opening import check_filters, expand_files, open_hdf5
 from ..describe.options import Options
+from ..describe.repeated import Known
 from ..describe.scan import scan_tree
 from ..describe.schema import Schema, Table
 from ..describe.splits import SPLITS
@@ -45,6 +46,7 @@ from .apply import (
 )
 from .left_out import NOTHING_LEFT_OUT, LeftOut, join_left_out
 from .merge import join_columns, join_rows, one_sample_table
+from .repeating import Repeating, repeated_groups
 from .saved import Saved, find_place, load_tables, save_tables
 from .warned import warn_left_out, warn_rounded
 
@@ -71,8 +73,8 @@ class Resolved:
         return f"{self.schema}\n\n{self.left_out}." if self.left_out else str(self.schema)
 
 
-def describe_handle(handle: h5py.Group, file: str, options: Options) -> tuple[Schema, Tree]:
-    """The schema of an open file or group, and the tree that it was made from."""
+def describe_handle(handle: h5py.Group, file: str, options: Options, known: Known = frozenset()) -> tuple[Schema, Tree]:
+    """The schema of an open file or group, and the tree that it was made from; ``known`` as for ``find_tables``."""
     tree = scan_tree(handle, file, limits=options.limits, allowed=options.allow_external)
     named = options.columns is not None or options.table is not None
     if options.axis is not None:
@@ -83,7 +85,7 @@ def describe_handle(handle: h5py.Group, file: str, options: Options) -> tuple[Sc
     if convention is not None:
         found = convention.layout
     else:
-        found = find_tables(tree, layout=options.layout, splits=options.splits == "auto", single=named)
+        found = find_tables(tree, layout=options.layout, splits=options.splits == "auto", single=named, known=known)
     tables = {table.name: _prefixed(table, handle.name or "/") for table in found.tables}
     default = found.tables[0].name if found.tables else None
     reason = "the only table" if len(tables) == 1 else "most bytes" if tables else "no dataset has rows"
@@ -133,7 +135,8 @@ def resolve_tables(files: Any, options: Options) -> Resolved:
     kept = load_tables(place)
     if kept is not None:
         with open_hdf5(names[0]) as handle:
-            schema, _ = describe_handle(handle, names[0], _samples(options, handle))
+            known = repeated_groups(kept.splits.values())
+            schema, _ = describe_handle(handle, names[0], _samples(options, handle), known)
             return Resolved(kept.splits, kept.inside, schema, kept.left_out)
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
@@ -225,11 +228,16 @@ def _file_tables(
         yield schema, _chosen_table(files, schema, options)
         return
     several = len(files) > 1
+    repeating = Repeating(files, lambda handle, name: describe_handle(handle, name, _samples(options, handle)))
     for name in files:
         try:
             with open_hdf5(name) as handle:
                 chosen = _samples(options, handle) if several else options
-                schema, _ = describe_handle(handle, name, chosen)
+                schema, tree = describe_handle(handle, name, chosen)
+                known = repeating.find(schema, tree) if several else frozenset()
+                if known:
+                    chosen = options
+                    schema, _ = describe_handle(handle, name, chosen, known)
                 if several and not (schema.tables or schema.metadata or schema.notes):
                     warnings.warn(f"{name} holds no datasets, so no rows come from it", H5Warning, stacklevel=2)
                 else:
