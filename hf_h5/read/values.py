@@ -95,7 +95,8 @@ def _unpacked(element: Element, packed: Packed) -> Values:
 def _numbers(raw: Values, dtype: np.dtype[Any]) -> Values:
     if dtype.kind == "b":
         # A truth value may be stored as any byte; as a copy of it is neither 0 nor 1, it would not be that of Arrow.
-        return np.not_equal(raw.view(np.uint8) if raw.dtype.kind == "b" else raw, 0)
+        found: Values = np.not_equal(raw.view(np.uint8) if raw.dtype.kind == "b" else raw, 0)
+        return found
     return raw.astype(dtype, copy=False)
 
 

@@ -252,3 +252,13 @@ def test_a_folder_without_data_and_a_name_that_leads_nowhere_are_errors(file: Pa
         hf_h5.verify(file, tmp_path / "empty")
     with pytest.raises(MissingFileError, match="no such file"):
         hf_h5.verify(tmp_path / "absent.h5")
+
+
+def test_a_folder_called_like_a_packaged_builder_is_that_folder(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With data beside it: ``datasets`` would read all Parquet files below the working folder."""
+    shards = parquet(file)
+    other = file.parent / "data"
+    other.mkdir()
+    pq.write_table(pa.table({"a": [1, 2, 3]}), other / "train-00000-of-00001.parquet")
+    monkeypatch.chdir(file.parent)
+    assert hf_h5.verify(file, shards.name)

@@ -187,8 +187,10 @@ def open_stored(dataset: Any) -> Stored:
         return Stored(name, _splits_of(datasets.load_from_disk(name)))
     if name.endswith(".parquet") and "://" not in name:
         raise MissingFileError("there is no such file", file=name, hint=_HINT)
+    # A folder called "parquet" or "json" would be taken for the packaged builder of that name, and its data for ours.
+    named = os.path.abspath(name) if os.path.isdir(name) else name
     try:
-        builder = datasets.load_dataset_builder(name)
+        builder = datasets.load_dataset_builder(named)
     except FileNotFoundError as error:
         problem = "the folder holds no data" if os.path.isdir(name) else "there is no such folder, and none on the Hub"
         raise MissingFileError(problem, file=name, hint=_HINT) from error
@@ -199,7 +201,7 @@ def open_stored(dataset: Any) -> Stored:
         ) from error
     files = builder.config.data_files or {}
     if not all(file.endswith(".parquet") for names in files.values() for file in names):
-        return Stored(name, _streams_of(name))
+        return Stored(name, _streams_of(named))
     token = {"token": builder.token} if builder.token else {}
     options = {split: token if names[0].startswith("hf://") else {} for split, names in files.items()}
     return Stored(name, {str(split): ParquetRows(names, options[split]) for split, names in files.items()})
