@@ -7,26 +7,19 @@ round; the median of the rounds counts. Before, what they wrote is compared, and
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import datasets
 import pytest
 
+from .conversion_runs import Way, convert
 from .conversions import FILES
-from .convert_once import private_bytes
 
-ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 5
 TITLE = "files converted, median of the rounds"
 HEADINGS = (
@@ -40,7 +33,6 @@ HEADINGS = (
     "at most",
     "others",
 )
-Way = tuple[str, dict[str, Any]]
 
 PACKAGED: dict[str, Way] = {"defaults": ("hdf5", {}), "batch_size=1024": ("hdf5", {"batch_size": 1024})}
 OURS: dict[str, Way] = {"hf_h5": ("hf_h5", {})}
@@ -111,24 +103,6 @@ def bench_builder(benchmark, request, tmp_path_factory, folder, files, conversio
     medians = {name: statistics.median(each) for name, each in seconds.items()}
     benchmark.extra_info.update(medians)
     add_line(TITLE, HEADINGS, line_of(conversion, medians, memory))
-
-
-def convert(file: Path, cache: Path, way: Way, *, watch: bool = False) -> tuple[float, float]:
-    """Return the seconds that a conversion takes and, if watched, its memory in MB over what imports take."""
-    builder, options = way
-    command = [sys.executable, "-m", "tests.benchmarks.convert_once", builder, str(file), str(cache)]
-    # Nothing is counted on the Hub.
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
-    peak_bytes = 0
-    with subprocess.Popen(
-        [*command, json.dumps(options)], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
-    ) as process:
-        while watch and process.poll() is None:
-            peak_bytes = max(peak_bytes, private_bytes(process.pid))
-            time.sleep(0.002)
-        printed = process.stdout.read().split()
-    assert process.returncode == 0, printed
-    return float(printed[-1]), (peak_bytes - int(printed[0])) / 1e6
 
 
 def expect_equal_results(file: Path, folder: Path, conversion: Conversion) -> float:

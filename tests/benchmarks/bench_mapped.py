@@ -21,8 +21,9 @@ import pytest
 import hf_h5
 
 from . import epochs as by
-from .bench_builder import ROOT, convert, folder
+from .bench_builder import folder
 from .bench_view import ROUNDS, Work
+from .conversion_runs import ROOT, convert
 from .conversions import FILES
 from .turns import LIMIT, best_speeds, made_of_files
 

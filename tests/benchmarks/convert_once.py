@@ -1,7 +1,7 @@
 """Convert one file, in a process of its own: ``python -m tests.benchmarks.convert_once BUILDER FILE CACHE OPTIONS``.
 
-Prints the private memory that the process has once everything is imported, and at the end the seconds of the
-conversion, without imports. OPTIONS are a JSON object; ``cores`` is how many the process may use.
+Prints the private memory that the process has once everything is imported, waits for a line, and prints at the end
+the seconds of the conversion, without imports. OPTIONS are a JSON object; ``cores`` is how many the process may use.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def main() -> None:
     datasets.disable_progress_bars()
     sys.stdout.write(f"{private_bytes('self')}\n")
     sys.stdout.flush()
+    sys.stdin.readline()
     start = time.perf_counter()
     datasets.load_dataset(builder, data_files=file, cache_dir=cache, split="train", **options)
     sys.stdout.write(f"{time.perf_counter() - start}\n")
