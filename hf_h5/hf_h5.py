@@ -18,6 +18,7 @@ from typing import Any
 import datasets
 import pyarrow as pa
 
+from .arrow_rows.fixed_lists import with_loose_lists
 from .assemble.arrow import empty_table, record_rows, table_features, to_arrow_table
 from .batching import CACHE_BYTES, arrow_batches
 from .cache_key import cache_key, lacks_version
@@ -178,7 +179,7 @@ class H5Builder(datasets.ArrowBasedBuilder):
                     # Its files would lie among those of the next conversion, under the same names.
                     raise H5Error("the process that this worker converts for is gone")
                 n_left -= batch.num_rows
-                yield make_key(shard, number), batch
+                yield make_key(shard, number), batch if self._writes else with_loose_lists(batch)
                 del batch
         if n_left and not self._writes:
             # A conversion counts them for its workers together.

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..read.plan import Rows
+from .fixed_lists import has_nested_fixed_lists
 
 __all__ = ["Gathering"]
 
@@ -28,8 +29,8 @@ class Gathering:
     def __init__(self, data: Any) -> None:
         self._data = data
         self._columns: dict[str, _Chunks] = {}
-        # Of a type for which Arrow has no take.
-        self._left: set[str] = set()
+        # Of a type for which Arrow has no take, or a wrong one.
+        self._left = {field.name for field in data.table.schema if has_nested_fixed_lists(field.type)}
 
     def gather(self, rows: Rows, names: tuple[str, ...]) -> dict[str, ArrowColumn]:
         """Rows of some columns, which are there."""

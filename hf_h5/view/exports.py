@@ -15,6 +15,7 @@ from datasets.arrow_writer import ArrowWriter
 from datasets.iterable_dataset import ArrowExamplesIterable
 from filelock import FileLock
 
+from ..arrow_rows.fixed_lists import with_loose_lists
 from ..assemble.arrow_formats import has_dataset_method
 from ..errors import OptionError
 from ..registry import make_key
@@ -158,4 +159,4 @@ def _shard_tables(view: ExportMethods, ranges: list[tuple[int, int]]) -> Iterato
     """Yield the tables of some shards with their keys, as an ``IterableDataset`` asks for them."""
     for shard, (start, stop) in enumerate(ranges):
         for number, table in enumerate(view._tables(start, stop)):
-            yield make_key(shard, number), table
+            yield make_key(shard, number), with_loose_lists(table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch.utils.data import DataLoader
 
 import hf_h5
 from hf_h5.errors import ClosedError, ColumnError, FileChangedError, OptionError, RowError
+from hf_h5.registry import make_list
 from tests.exact import assert_exact
 
 N = 120
@@ -252,3 +254,29 @@ def test_no_rows_of_a_type_that_arrow_does_not_gather() -> None:
     view = View.from_dataset(dataset.shuffle(seed=1))
     for key in (slice(2, 1), [], [2, 0], 1):
         assert_exact(view[key], dataset.shuffle(seed=1).with_format("torch")[key])
+
+
+_PAIRS = make_list(make_list(datasets.Value("timestamp[us]"), 2), 2)
+_TIMES = [[[datetime(2020, 1, 1, row, item) for item in pair] for pair in ((0, 1), (2, 3))] for row in range(12)]
+NESTED_FIXED_LISTS = {
+    "times": (_PAIRS, _TIMES),
+    "times in a struct": ({"inner": _PAIRS}, [{"inner": row} for row in _TIMES]),
+    "numbers in a struct": (
+        {"inner": make_list(make_list(datasets.Value("int32"), 2), 2)},
+        [{"inner": [[row, 1], [2, 3]]} for row in range(12)],
+    ),
+    "strings with nulls": (
+        make_list(make_list(datasets.Value("string"), 2), 1),
+        [None if row == 5 else [[str(row), None]] for row in range(12)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NESTED_FIXED_LISTS)
+@pytest.mark.parametrize("rows", [[0], [3, 1], [5, 5, 0, 4]], ids=str)
+def test_rows_of_a_slice_with_fixed_lists_in_fixed_lists(name: str, rows: list[int]) -> None:
+    # Arrow's own take returns other rows of these.
+    feature, values = NESTED_FIXED_LISTS[name]
+    whole = datasets.Dataset.from_dict({"x": values}, features=datasets.Features({"x": feature}))
+    view = hf_h5.H5TorchView.from_dataset(whole.select(range(4, 12))).with_format(None)
+    assert view[rows]["x"] == [values[4 + row] for row in rows]

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from datasets.distributed import split_dataset_by_node
 
-import hf_h5  # noqa: F401  registers the builder
+import hf_h5
+from hf_h5.registry import make_list
 from tests.written import write_h5
 
 torch_data = pytest.importorskip("torch.utils.data")
@@ -86,3 +87,18 @@ def test_workers_shuffle_and_share(file: Path) -> None:
         epochs.append(numbers(torch_data.DataLoader(shared, batch_size=7, num_workers=2)))
         assert sorted(epochs[-1]) == list(range(N_ROWS))
     assert epochs[0] != epochs[1]
+
+
+@pytest.mark.parametrize("buffer_size", [7, N_ROWS, 2 * N_ROWS])
+@pytest.mark.parametrize("kind", [None, "numpy"])
+def test_a_buffer_shuffles_fixed_lists_in_fixed_lists(tmp_path: Path, kind: str | None, buffer_size: int) -> None:
+    # Of a buffer that is a slice Arrow's take returns other rows of these.
+    rows = np.arange(N_ROWS * 4).reshape(N_ROWS, 2, 2)
+    file = write_h5(tmp_path / "a.h5", {"number": rows, "text": rows.astype("S4")}, chunks=(10, 2, 2))
+    whole = stream(file, arrays="list")
+    assert whole.features["number"] == make_list(make_list(datasets.Value("int64"), 2), 2)
+    with hf_h5.H5TorchView(file, arrays="list") as view:
+        for shuffled in (whole, view.with_format(None).to_iterable_dataset(num_shards=3)):
+            found = list(shuffled.with_format(kind).shuffle(seed=3, buffer_size=buffer_size))
+            assert sorted(np.array(row["number"]).tolist() for row in found) == rows.tolist()
+            assert all(np.array_equal(row["number"], np.array(row["text"], "U4").astype(int)) for row in found)

@@ -120,8 +120,10 @@ def _parquet(file: str, storage_options: Mapping[str, Any]) -> pq.ParquetFile:
 
 
 def _taken(table: pa.Table, rows: NDArray[np.int64]) -> pa.Table:
-    is_run = len(rows) == rows[-1] - rows[0] + 1
-    return table.slice(int(rows[0]), len(rows)) if is_run else table.take(pa.array(rows))
+    if len(rows) == rows[-1] - rows[0] + 1:
+        return table.slice(int(rows[0]), len(rows))
+    # Arrow's take is wrong for some lists (arrow_rows/fixed_lists.py).
+    return pa.concat_tables([table.slice(row, 1) for row in rows.tolist()])
 
 
 class StreamRows:
