@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Generator
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+# Whoever registers a Blosc filter first is the one that writes files, and that of PyTables writes other ones.
+with contextlib.suppress(ImportError):
+    import hdf5plugin  # noqa: F401
 
 REALH5 = Path(__file__).resolve().parents[2] / "shared" / "realh5"
 

@@ -92,11 +92,11 @@ def _labelled(column: Column, label: Label) -> Column:
     if column.take == "whole" and all(size == 1 for size in column.row_shape[1:]):
         return replace(column, element=label)  # one label per step of an episode
     names = {str(code): name for name, code in zip(label.names, label.codes, strict=True)}
-    return replace(column, element=Number(_mask_dtype(column)), attrs={**column.attrs, "enum": names})
+    return replace(column, element=Number(stored_integers(column)), attrs={**column.attrs, "enum": names})
 
 
-def _mask_dtype(column: Column) -> np.dtype[Any]:
-    """The integers under an enum array."""
+def stored_integers(column: Column) -> np.dtype[Any]:
+    """The type of the integers of an enum, as they are stored."""
     memory = column.memory
     for name in column.fields:
         while memory is not None and memory.subdtype:

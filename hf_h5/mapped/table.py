@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,10 @@ _CHANGES = (
     "set_column",
     "slice",
 )
+# Those that copy values.
+_COPYING = ("cast", "combine_chunks", "filter", "flatten")
+# Ways to all rows, which ``datasets`` and its users go besides ``fast_gather``, ``fast_slice`` and ``to_reader``.
+_READS = ("__getitem__", "column", "equals", "itercolumns", "to_batches", "to_pandas", "to_pydict", "to_pylist")
 # Of more files the check would cost more than the rows.
 _CHECKED_FILES = 64
 
@@ -124,16 +128,42 @@ class H5MappedTable(MemoryMappedTable):  # type: ignore[misc]
         self.check_files()
         return super().fast_slice(offset, length)
 
+    def to_reader(self, max_chunksize: int | None = None) -> pa.RecordBatchReader:
+        """Batch by batch, as ``datasets`` iterates; a file that changed is an error before each of them."""
+
+        def checked() -> Iterator[pa.RecordBatch]:
+            self.check_files()
+            for batch in self.table.to_reader(max_chunksize=max_chunksize):
+                self.check_files()
+                yield batch
+
+        return pa.RecordBatchReader.from_batches(self.schema, checked())
+
     def check_files(self) -> None:
         """Raise ``FileChangedError`` if a file is no longer the one that was opened."""
         if self._is_checked:
             self.rows.reader.check_files()
 
 
+def _checked(name: str) -> Callable[..., Any]:
+    """A method of the table that looks at all rows, or hands them on, after a look at the files."""
+    read = getattr(MemoryMappedTable, name)
+
+    def method(self: H5MappedTable, *args: Any, **kwargs: Any) -> Any:
+        self.check_files()
+        return read(self, *args, **kwargs)
+
+    method.__doc__ = read.__doc__
+    method.__name__ = name
+    return method
+
+
 def _remade(name: str) -> Callable[..., H5MappedTable]:
     change = getattr(MemoryMappedTable, name)
 
     def method(self: H5MappedTable, *args: Any, **kwargs: Any) -> H5MappedTable:
+        if name in _COPYING:
+            self.check_files()
         made = change(self, *args, **kwargs)
         return H5MappedTable(made.table, self.rows, made.replays)
 
@@ -144,6 +174,8 @@ def _remade(name: str) -> Callable[..., H5MappedTable]:
 
 for _name in _CHANGES:
     setattr(H5MappedTable, _name, _remade(_name))
+for _name in _READS:
+    setattr(H5MappedTable, _name, _checked(_name))
 
 
 def cache_file_for(fingerprint: str) -> str:

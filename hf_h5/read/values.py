@@ -206,6 +206,11 @@ def relabel(values: Values, stored: Element, merged: Element) -> Values:
         case Ragged(item), Ragged(merged_item):
             rows = [None if row is None else relabel(row, item, merged_item) for row in values.ravel()]
             return _objects(rows, values.shape)
+        case Struct(fields), Struct(merged_fields):
+            out = np.empty(values.shape, _fields_dtype(merged))
+            for one, other in zip(fields, merged_fields, strict=True):
+                out[other.name] = relabel(values[one.name], one.element, other.element)
+            return out
     return values
 
 
@@ -224,11 +229,14 @@ def _one_list(value: Any, item: Element) -> Any:
 
 
 def _structs(raw: Values, struct: Struct) -> Values:
-    formats = [(part.name, _field_dtype(part.element), part.shape) for part in struct.fields]
-    out = np.empty(raw.shape, np.dtype(formats))
+    out = np.empty(raw.shape, _fields_dtype(struct))
     for part in struct.fields:
         out[part.name] = decode_values(part.element, pick_field(raw, [part.name]))
     return out
+
+
+def _fields_dtype(struct: Struct) -> np.dtype[Any]:
+    return np.dtype([(part.name, _field_dtype(part.element), part.shape) for part in struct.fields])
 
 
 def _field_dtype(element: Element) -> np.dtype[Any]:

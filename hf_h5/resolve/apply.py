@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from ..describe.elements import Binary, Element, FeatureSpec, Label, Number, Ragged, Text, feature_text
 from ..describe.schema import Column, Part, Table
 from ..errors import ColumnError, OptionError, closest_names
+from .labels import as_numbers, as_read, asked_names, codes_text, own_label
 
 __all__ = [
     "choose_columns",
@@ -78,23 +80,29 @@ def choose_columns(table: Table, patterns: Sequence[str] | None, *, file: str | 
     return table.select(match_columns(patterns, list(table.columns), file=file))
 
 
-def map_columns(table: Table, change: Callable[[Column], Column]) -> Table:
-    """Change every column, in the table, its parts and its splits; parts keep sharing their mappings."""
-    made: dict[int, Mapping[str, Column]] = {}
+def map_columns(
+    table: Table, change: Callable[[Column], Column], change_stored: Callable[[Column], Column] | None = None
+) -> Table:
+    """Change every column, in the table, its parts and its splits; parts keep sharing their mappings.
 
-    def changed(columns: Mapping[str, Column]) -> Mapping[str, Column]:
-        if id(columns) not in made:
-            made[id(columns)] = {name: change(column) for name, column in columns.items()}
-        return made[id(columns)]
+    ``change_stored`` is for the columns of parts, where these are changed otherwise.
+    """
+    made: dict[tuple[int, Any], Mapping[str, Column]] = {}
+
+    def changed(columns: Mapping[str, Column], change: Callable[[Column], Column]) -> Mapping[str, Column]:
+        key = (id(columns), change)
+        if key not in made:
+            made[key] = {name: change(column) for name, column in columns.items()}
+        return made[key]
 
     def part_of(part: Part) -> Part:
-        return replace(part, columns=changed(part.columns))
+        return replace(part, columns=changed(part.columns, change_stored or change))
 
     return replace(
         table,
-        columns=changed(table.columns),
+        columns=changed(table.columns, change),
         parts=tuple(part_of(part) for part in table.parts),
-        splits={split: map_columns(inner, change) for split, inner in table.splits.items()},
+        splits={split: map_columns(inner, change, change_stored) for split, inner in table.splits.items()},
     )
 
 
@@ -118,12 +126,14 @@ def with_class_labels(table: Table, labels: Mapping[str, Sequence[str]], *, file
         for given, names in labels.items()
         for column in match_columns([given], list(table.columns), file=file)
     }
-    return map_columns(
-        table, lambda column: _labelled(column, chosen[column.name], file) if column.name in chosen else column
-    )
+
+    def labelled(column: Column, *, is_part: bool) -> Column:
+        return _labelled(column, chosen[column.name], file, is_part=is_part) if column.name in chosen else column
+
+    return map_columns(table, partial(labelled, is_part=False), partial(labelled, is_part=True))
 
 
-def _labelled(column: Column, names: tuple[str, ...], file: str) -> Column:
+def _labelled(column: Column, names: tuple[str, ...], file: str, *, is_part: bool) -> Column:
     if len(set(names)) != len(names):
         raise OptionError(f"class_labels[{column.name!r}] has a name twice", file=file, path=column.path)
     if isinstance(column.element, Text):
@@ -136,7 +146,13 @@ def _labelled(column: Column, names: tuple[str, ...], file: str) -> Column:
             f"class_labels: column {column.name!r} is {column.feature_text}, not numbers or strings", file=file
         )
     shape = () if all(size == 1 for size in column.row_shape) else column.row_shape
-    return replace(column, element=Label(names, tuple(range(len(names)))), row_shape=shape)
+    asked, own = Label(names, tuple(range(len(names)))), own_label(column)
+    stored = asked if own is None else as_read(own, asked, column, file)
+    # Files are compared by what their numbers mean, unless they were brought to the same names.
+    attrs = {name: value for name, value in column.attrs.items() if name != "enum"}
+    if own is not None and stored is asked and stored != own:
+        attrs["enum"] = codes_text(own)
+    return replace(column, element=stored if is_part else asked, row_shape=shape, attrs=attrs)
 
 
 def flat_specs(table: Table, specs: Mapping[str, FeatureSpec], *, file: str) -> dict[str, FeatureSpec]:
@@ -176,7 +192,11 @@ def with_features(table: Table, specs: Mapping[str, FeatureSpec], *, file: str) 
         if name not in table.columns:
             raise ColumnError(f"features: no column {name!r}", file=file, hint=closest_names(name, names))
     chosen = table.select(list(specs))
-    return map_columns(chosen, lambda column: _featured(column, specs[column.name]) if column.name in specs else column)
+
+    def featured(column: Column, *, is_part: bool) -> Column:
+        return _featured(column, specs[column.name], file, is_part=is_part) if column.name in specs else column
+
+    return map_columns(chosen, partial(featured, is_part=False), partial(featured, is_part=True))
 
 
 def with_named_splits(table: Table, splits: Mapping[str, Sequence[str]], *, file: str) -> Table:
@@ -207,9 +227,17 @@ def with_named_splits(table: Table, splits: Mapping[str, Sequence[str]], *, file
     return replace(table, splits=found)
 
 
-def _featured(column: Column, spec: FeatureSpec) -> Column:
+def _featured(column: Column, spec: FeatureSpec, file: str, *, is_part: bool) -> Column:
     if _same(spec, column.inferred):
         return replace(column, feature=None)
+    own = own_label(column) if _leaf(spec).get("_type") == "ClassLabel" else None
+    column = as_numbers(column, spec) if own is None else replace(column, element=own)
+    asked = asked_names(column.element, spec)
+    if asked != column.element:
+        stored = as_read(column.element, asked, column, file)
+        named = replace(column, element=asked, feature=None)
+        named = named if _same(spec, named.inferred) else replace(named, feature=spec)
+        return replace(named, element=stored) if is_part else named
     element, shape = _element_for(column, spec)
     changed = replace(column, element=element, row_shape=shape, feature=None)
     return changed if _same(spec, changed.inferred) else replace(changed, feature=spec)

@@ -20,7 +20,9 @@ from ..errors import H5Warning, MismatchError
 __all__ = ["join_columns", "join_rows", "one_sample_table"]
 
 # Attributes that say what stored numbers mean.
-_ENCODING = ("units", "scale_factor", "add_offset", "_Unsigned")
+_ENCODING = ("units", "scale_factor", "add_offset", "_Unsigned", "enum")
+_SAME_MEANING = "class_labels={column: [names]} with the names of all files brings them together"
+_DECODED = "decode=True gives what netCDF files mean"
 _HINT = "pass columns=[...] or features=... to choose; hf-h5 describe shows both files"
 
 
@@ -60,7 +62,7 @@ def _warn_encodings(tables: Sequence[Table]) -> None:
                 facts = f"{differs[0]} {column.attrs.get(differs[0])!r} in {_file(first)}, {other.get(differs[0])!r}"
                 warnings.warn(
                     f"column {name!r} is joined as stored, and its numbers differ in meaning: {facts} in "
-                    f"{_file(table)}; decode=True gives what netCDF files mean",
+                    f"{_file(table)}; {_SAME_MEANING if differs[0] == 'enum' else _DECODED}",
                     H5Warning,
                     stacklevel=2,
                 )

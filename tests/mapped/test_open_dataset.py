@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,35 @@ def test_a_changed_file_is_an_error(file: Path, change: str) -> None:
         mapped[5]
     with pytest.raises((FileChangedError, FileNotFoundError)):
         pickle.loads(text)
+
+
+WAYS_TO_THE_ROWS: dict[str, Callable[[datasets.Dataset], Any]] = {
+    "rows": list,
+    "batches": lambda mapped: list(mapped.with_format("torch").iter(7)),
+    "values of a column": lambda mapped: list(mapped["label"]),
+    "map": lambda mapped: mapped.map(lambda row: {"more": row["label"]}),
+    "filter": lambda mapped: mapped.filter(lambda row: row["label"] > 3),
+    "stream": lambda mapped: list(mapped.to_iterable_dataset()),
+    "unique": lambda mapped: mapped.unique("label"),
+    "cast_column": lambda mapped: mapped.cast_column("label", datasets.Value("int16")),
+    "sort": lambda mapped: mapped.sort("label"),
+    "chosen rows": lambda mapped: list(mapped.rename_column("label", "y").select(range(3, 9))),
+    "shuffled rows": lambda mapped: list(mapped.shuffle(seed=0)),
+    "to_list": lambda mapped: mapped.to_list(),
+    "view": lambda mapped: hf_h5.H5TorchView.from_dataset(mapped)[[5, 3]],
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_THE_ROWS)
+def test_no_way_to_the_rows_of_a_changed_file(file: Path, way: str) -> None:
+    mapped = hf_h5.open_dataset(file)
+    content = bytearray(file.read_bytes())
+    content[-50:] = bytes(50)
+    # In place, so that the mapped bytes are the changed ones.
+    with open(file, "r+b") as changed:
+        changed.write(content)
+    with pytest.raises(FileChangedError, match=r"a\.h5"):
+        WAYS_TO_THE_ROWS[way](mapped)
 
 
 def test_more_values_than_an_arrow_list_counts(tmp_path: Path) -> None:

@@ -167,3 +167,33 @@ def test_collate_hands_the_block_through_without_a_copy(file: Path) -> None:
         assert block is hf_h5.collate(rows)
         assert_exact(block, view[[3, 1]])
         assert_exact(hf_h5.collate([view[3], view[1]]), block)
+
+
+def rows_by_label(rows: Any) -> Any:
+    rows.sort(key=lambda row: -int(row["labels"]))
+    return rows
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_collate_may_do_with_rows_what_lists_allow(file: Path, workers: int) -> None:
+    with hf_h5.H5TorchView(file) as view:
+        batches = list(DataLoader(view, batch_size=4, num_workers=workers, collate_fn=rows_by_label))
+        first = view.__getitems__([2, 0, 1])
+        labels = [row["labels"] for row in [*first[:1], *first[1:]]]
+        assert [row["labels"] for row in [view[5], *first]] == [row["labels"] for row in first.__radd__([view[5]])]
+        assert labels == [view[row]["labels"] for row in (2, 0, 1)]
+        del first[0]
+        first[0] = view[7]
+        # What was changed is collated anew.
+        assert_exact(hf_h5.collate(first), view[[7, 1]])
+    found = [[int(row["labels"]) for row in batch] for batch in batches]
+    assert found == [sorted(batch, reverse=True) for batch in found]
+    assert len([row for batch in found for row in batch]) == len(view)
+
+
+@both_collates
+def test_a_sampler_of_whole_batches(file: Path, collate: Any) -> None:
+    with hf_h5.H5TorchView(file) as view:
+        whole = collate if collate is hf_h5.collate else None
+        loader = DataLoader(view, batch_size=None, sampler=[[3, 1], [2, 5]], collate_fn=whole)
+        assert_exact(list(loader), [view[[3, 1]], view[[2, 5]]])
