@@ -6,7 +6,6 @@ What the builder, conversions and engines make their data of.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from .assemble.arrow_packed import pack_lists, pack_texts
 from .describe.options import Options
 from .describe.schema import Table
-from .errors import H5Warning
+from .errors import warn
 from .isolate.choose import AnyReader
 from .read.mapping import map_rows
 from .read.memory import BatchArrays, Memory
@@ -172,5 +171,5 @@ def _read_past(reader: AnyReader, start: int, stop: int) -> dict[str, Any]:
     batch, bad = read_past(reader, start, stop)
     for rows in bad:
         which = f"row {rows.start}" if len(rows) == 1 else f"rows {rows.start} to {rows.stop - 1}"
-        warnings.warn(f"{which} left out: {rows.problem}", H5Warning, stacklevel=2)
+        warn(f"{which} left out: {rows.problem}")
     return batch

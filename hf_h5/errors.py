@@ -28,7 +28,9 @@ The tree (each class also inherits the built-in that a caller would catch)::
 from __future__ import annotations
 
 import difflib
+import inspect
 import os
+import warnings
 from collections.abc import Iterable
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "TransferError",
     "closest_names",
     "shown",
+    "warn",
 ]
 
 
@@ -195,6 +198,18 @@ class MissingPackageError(H5Error, ImportError):
 
 class H5Warning(UserWarning):
     """Something of a file is not among the rows, or not as exact as stored; the message says how to get it."""
+
+
+# Whose lines say nothing to those who are warned.
+_INNER = ("hf_h5", "datasets")
+
+
+def warn(message: str) -> None:
+    """Warn with an ``H5Warning`` that points to the user's line, outside of this package and of ``datasets``."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] in _INNER:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, H5Warning, stacklevel=level if frame is not None else 2)
 
 
 def closest_names(name: str, known: Iterable[str], *, count: int = 3) -> str:

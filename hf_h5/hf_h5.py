@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import warnings
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -24,7 +23,7 @@ from .batching import CACHE_BYTES, arrow_batches
 from .cache_key import cache_key, lacks_version
 from .describe.opening import skip_others_by_split
 from .describe.options import Options, make_options
-from .errors import H5Error, H5Warning, MissingFileError, OptionError, closest_names
+from .errors import H5Error, MissingFileError, OptionError, closest_names, warn
 from .isolate.choose import AnyReader, make_reader, resolve
 from .registry import make_key, parent_of_worker, sweep
 from .sharding import plan_ranges, split_range
@@ -188,7 +187,7 @@ class H5Builder(datasets.ArrowBasedBuilder):
 
 def _warn_left_out(count: int, of_what: str) -> str:
     left_out = f"{count:,} rows {of_what} cannot be read and were left out"
-    warnings.warn(f"{left_out} (on_bad_rows='skip')", H5Warning, stacklevel=3)
+    warn(f"{left_out} (on_bad_rows='skip')")
     return left_out
 
 

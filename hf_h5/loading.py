@@ -10,11 +10,11 @@ from typing import Any
 
 import datasets
 
-from .describe.opening import check_file, expand_files, expect_names
+from .describe.opening import check_file, expand_files, expect_names, has_signature
 from .describe.urls import is_url
-from .errors import MissingFileError, OptionError
+from .errors import MissingFileError, OptionError, warn
 from .recipes import load_recipe
-from .registry import BUILDER_NAME, patterns_of_folder
+from .registry import BUILDER_NAME, files_of_folder, patterns_of_folder
 
 __all__ = ["is_converted", "load_dataset"]
 
@@ -92,8 +92,26 @@ def _sources(files: Any, options: Mapping[str, Any]) -> dict[str, Any]:
             patterns = patterns_of_folder(name, options.get("token"), options.get("storage_options"))
             return {"data_files": patterns, "data_dir": name}
         if os.path.isdir(name):
-            return {"data_dir": glob.escape(name)}
+            return _folder(name)
     return {"data_files": _expanded(files)}
+
+
+def _folder(name: str) -> dict[str, Any]:
+    """A local folder, whose files' names choose the splits; of these names those of HDF5 files alone count."""
+    place = glob.escape(name)
+    chosen, there = files_of_folder(name)
+    left_out = sorted(file for file in there - chosen if has_signature(file))
+    if not left_out:
+        return {"data_dir": place}
+    if not any(map(has_signature, chosen)):
+        # Names of other files look like splits, such as a script train.py.
+        return {"data_files": {"train": "**"}, "data_dir": place}
+    others = f"{os.path.relpath(left_out[0], name)!r}" + (f" and {len(left_out) - 1} more" if left_out[1:] else "")
+    warn(
+        f"of the folder {name} {others} are left out, as the names of other files there say splits and these none; "
+        "name the files, as a list or by split, to load all of them",
+    )
+    return {"data_dir": place}
 
 
 def _expanded(files: Any) -> list[str]:

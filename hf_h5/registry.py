@@ -7,6 +7,7 @@ folder or a repository of the Hub comes to, it decides by the extensions of the 
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 from collections.abc import Iterable
@@ -145,6 +146,21 @@ def patterns_of_folder(url: str, token: Any = None, storage_options: Any = None)
     return {str(split): [f"{url.rstrip('/')}/{each}" for each in patterns] for split, patterns in found.items()}
 
 
+def files_of_folder(folder: str) -> tuple[set[str], set[str]]:
+    """The files of a local folder that the names of files and folders choose for splits, and all files there."""
+    place = glob.escape(os.path.abspath(folder))
+
+    def matches(pattern: str) -> list[str]:
+        try:
+            return list(data_files.resolve_pattern(pattern, place))
+        except FileNotFoundError:
+            return []  # one of several patterns of a split
+
+    there = set(matches("**"))
+    patterns = data_files.get_data_patterns(place) if there else {}
+    return {name for each in patterns.values() for pattern in each for name in matches(pattern)}, there
+
+
 def parent_of_worker() -> int | None:
     """The process that this one works for, if it is a worker of ``num_proc``; the number changes when that one dies."""
     return os.getppid() if multiprocess.parent_process() is not None else None
@@ -169,6 +185,8 @@ def make_key(shard: int, batch: int) -> Any:
 
 def parse_split(text: str, lengths: dict[str, int]) -> list[tuple[str, int, int]]:
     """Read a split such as ``"train[:10%]+test"`` as ``datasets`` does: ``(split, start, stop)`` in order."""
+    if text == "all" and text not in lengths:
+        return [(name, 0, length) for name, length in lengths.items()]
     instructions = datasets.ReadInstruction.from_spec(text).to_absolute(lengths)
     return [
         (each.splitname, each.from_ or 0, lengths[each.splitname] if each.to is None else each.to)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import hf_h5
-from hf_h5.errors import H5Warning, OptionError
+from hf_h5.errors import DataError, H5Warning, OptionError
 from hf_h5.registry import make_list
 from tests.exact import assert_exact
 from tests.written import digits, write_digits, write_h5
@@ -292,3 +292,17 @@ def test_a_folder_is_taken_by_its_split_names(tmp_path: Path) -> None:
         write_digits(tmp_path / split / "a.h5", seed=seed)
     loaded = datasets.load_dataset("hf_h5", data_dir=str(tmp_path))
     assert {split: part["labels"][0] for split, part in loaded.items()} == {"train": 0, "test": 1000}
+
+
+@pytest.mark.parametrize("wanted", ["float64", "float32"])
+@pytest.mark.parametrize("stored", ["i8", "u8"])
+def test_numbers_that_a_feature_would_round_are_refused(tmp_path: Path, stored: str, wanted: str) -> None:
+    features = datasets.Features({"x": datasets.Value(wanted)})
+    whole = write_h5(tmp_path / "a.h5", {"x": np.array([5, 6], stored)})
+    assert hf_h5.H5TorchView(whole, features=features).with_format(None)["x"][:] == [5.0, 6.0]
+    file = write_h5(tmp_path / "b.h5", {"x": np.array([2**53 + 1], stored)})
+    with pytest.raises(datasets.exceptions.DatasetGenerationError) as caught:
+        load(str(file), features=features)
+    assert isinstance(caught.value.__cause__, DataError)
+    with hf_h5.H5TorchView(file, features=features) as view, pytest.raises(DataError, match=f"'x'.*{wanted}"):
+        view[0]

@@ -45,7 +45,7 @@ def made(name: str) -> H5Error:
 def test_every_class_is_listed_with_its_builtin() -> None:
     classes = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, H5Error)}
     assert classes - {"H5Error"} == set(BUILTINS)
-    assert classes | {"H5Warning", "closest_names", "shown"} == set(errors.__all__)
+    assert classes | {"H5Warning", "closest_names", "shown", "warn"} == set(errors.__all__)
 
 
 def test_the_tree_in_the_docstring_shows_every_class_and_its_builtin() -> None:

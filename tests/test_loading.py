@@ -110,6 +110,25 @@ def test_a_folder_gives_splits_by_the_names_of_its_files_and_counts_the_others_o
     assert {split: labels(part) for split, part in loaded.items()} == {"train": rows_of(1, 2), "test": rows_of(3)}
 
 
+def test_names_of_other_files_choose_no_splits(tmp_path: Path) -> None:
+    folder = tmp_path / "data [1]"
+    (folder / "deep").mkdir(parents=True)
+    write_digits(folder / "a.h5", seed=1)
+    write_digits(folder / "deep" / "b.h5", seed=2)
+    (folder / "train.py").write_text("import hf_h5")
+    with pytest.warns(H5Warning, match="skipped 1 file"):
+        loaded = hf_h5.load_dataset(folder, split="train", cache_dir=str(tmp_path / "cache"))
+    assert labels(loaded) == rows_of(1, 2)
+
+
+def test_files_that_no_split_of_a_folder_takes_are_named(tmp_path: Path) -> None:
+    write_digits(tmp_path / "a.h5", seed=1)
+    write_digits(tmp_path / "train_b.h5", seed=2)
+    with pytest.warns(H5Warning, match="'a.h5' are left out"):
+        loaded = hf_h5.load_dataset(tmp_path, split="train", streaming=True)
+    assert labels(loaded) == rows_of(2)
+
+
 def test_a_folder_without_hdf5_or_without_files_says_so(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no data")
     with pytest.raises(NotHDF5Error, match="the only file found is not HDF5"):

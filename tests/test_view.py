@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import hf_h5
-from hf_h5.errors import FormatError, H5Warning
+from hf_h5.errors import FormatError, H5Warning, RowError
 from tests.exact import assert_exact
 from tests.written import digits, write_digits, write_h5
 
@@ -242,3 +242,10 @@ def test_zero_rows_have_their_features(tmp_path: Path) -> None:
         assert list(view) == []
         assert view.features == datasets.Features({"x": datasets.Array2D((2, 3), "float32")})
         assert view[:]["x"].numel() == 0
+
+
+@pytest.mark.parametrize("number", [3, 2**63, 2**64 - 1])
+def test_unsigned_numbers_of_rows_do_not_count_from_the_end(tmp_path: Path, number: int) -> None:
+    file = write_h5(tmp_path / "a.h5", {"x": np.arange(3)})
+    with hf_h5.H5TorchView(file) as view, pytest.raises(RowError, match=str(number)):
+        view[np.array([number], np.uint64)]

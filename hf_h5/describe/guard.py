@@ -43,7 +43,13 @@ def check_target(file: str, path: str, opened: Any, allowed: Sequence[str]) -> s
 
 
 def check_storage(
-    file: str, path: str, dataset: h5d.DatasetID, allowed: Sequence[str], *, holder: str | None = None
+    file: str,
+    path: str,
+    dataset: h5d.DatasetID,
+    allowed: Sequence[str],
+    *,
+    holder: str | None = None,
+    missing: list[str] | None = None,
 ) -> str:
     """Refuse data that lies in other files; say how the data lies otherwise.
 
@@ -53,13 +59,15 @@ def check_storage(
         Where the user finds it, for messages.
     holder
         The file that holds the dataset, where links have led to another one.
+    missing
+        To which the sources of a virtual dataset are added that are not there: the library fills their rows.
 
     Returns
     -------
     str
         ``"contiguous"``, ``"chunked"``, ``"compact"``, ``"virtual"`` or ``"external"``.
     """
-    return _Storage(file, path, allowed).check(holder or file, dataset)
+    return _Storage(file, path, allowed, [] if missing is None else missing).check(holder or file, dataset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,7 @@ class _Storage:
     file: str
     path: str
     allowed: Sequence[str]
+    missing: list[str]
     seen: set[tuple[str, bytes]] = field(default_factory=set)
 
     def check(self, holder: str, dataset: h5d.DatasetID, *, is_source: bool = False) -> str:
@@ -94,11 +103,13 @@ class _Storage:
 
     def _check_source(self, holder: str, dataset: h5d.DatasetID, name: str, inner: str) -> None:
         """Check one source of a virtual dataset, ``inner`` of the file ``name``; ``%b`` in them counts blocks."""
+        if "%b" not in name + inner:
+            if not self._check_block(holder, dataset, name, inner):
+                self.missing.append(f"{'' if name == '.' else name}::/{inner.lstrip('/')}")
+            return
         block = 0
         while self._check_block(holder, dataset, _numbered(name, block), _numbered(inner, block)):
             block += 1
-            if "%b" not in name + inner:
-                return
 
     def _check_block(self, holder: str, dataset: h5d.DatasetID, name: str, inner: str) -> bool:
         """Check one block, and say whether there is one."""
@@ -125,7 +136,9 @@ class _Storage:
             opened = h5o.open(location, raw)
         except (KeyError, OSError, RuntimeError, ValueError):
             return False
-        real = check_target(holder, self.path, opened, self.allowed)
+        # A file without a name, such as one in memory, is known by its object.
+        is_same = h5f.get_name(opened) == h5f.get_name(location)
+        real = holder if is_same else check_target(holder, self.path, opened, self.allowed)
         if isinstance(opened, h5d.DatasetID):
             self.check(real, opened, is_source=True)
         return True

@@ -8,13 +8,12 @@ from __future__ import annotations
 import errno
 import glob
 import os
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import h5py
 
-from ..errors import DamagedFileError, FilterError, H5Warning, MissingFileError, NotHDF5Error, OptionError
+from ..errors import DamagedFileError, FilterError, MissingFileError, NotHDF5Error, OptionError, warn
 from .damage import check_for_damage
 from .schema import Column, Storage
 from .urls import expand_url, is_url, open_url, starts_as_hdf5
@@ -192,7 +191,7 @@ def skip_others(names: list[str], place: str) -> list[str]:
     others = [name for name in names if name not in found and name.removesuffix(_INDEX) not in found]
     if others:
         skipped = count_text(len(others), "file")
-        warnings.warn(f"skipped {skipped} of {place}, as no HDF5: {others[0]}", H5Warning, stacklevel=2)
+        warn(f"skipped {skipped} of {place}, as no HDF5: {others[0]}")
     return matches
 
 

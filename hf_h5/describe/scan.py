@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import h5py
@@ -176,7 +177,8 @@ class _Scan:
         self._limits.check("seconds", time.monotonic() - self._started, file=file, path=path)
         try:
             dataset = h5o.open(handle.id, raw)
-            layout = check_storage(file, path, dataset, self._allowed, holder=holder)
+            missing: list[str] = []
+            layout = check_storage(file, path, dataset, self._allowed, holder=holder, missing=missing)
             plist = dataset.get_create_plist()
             space = dataset.get_space()
             is_null = space.get_simple_extent_type() == h5s.NULL
@@ -198,10 +200,13 @@ class _Scan:
             )
         if isinstance(stored, str):
             return DatasetNode(path, name, shape, None, storage, unreadable=stored)
+        if missing:
+            first, more = missing[0].removeprefix("::"), f" and {len(missing) - 1} more" if missing[1:] else ""
+            stored = replace(stored, note=f"rows of {first}{more}, which is not there, are the fill value")
         if layout in ("contiguous", "chunked", "compact"):
             item_bytes, stored_bytes = stored.full_memory.itemsize, min(storage.stored_bytes, _file_bytes(dataset))
             self._limits.check_dataset(shape or (), item_bytes, storage.chunks, stored_bytes, file=file, path=path)
-        return DatasetNode(path, name, shape, stored, storage)
+        return DatasetNode(path, name, shape, stored, storage, missing=tuple(missing))
 
     def _interpret(self, dataset: h5d.DatasetID, file: str, path: str) -> Stored | str:
         """The type of a dataset, or why it has none."""

@@ -30,6 +30,8 @@ class DatasetNode:
         Its type; None where ``unreadable`` says why there is none.
     axis
         Along which axis its rows lie.
+    missing
+        Sources of a virtual dataset that are not there, ``FILE::/PATH``, without a name for its own file.
     """
 
     path: str
@@ -39,6 +41,7 @@ class DatasetNode:
     storage: Storage
     unreadable: str | None = None
     axis: int = 0
+    missing: tuple[str, ...] = ()
 
     @property
     def length(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import warnings
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from ..assemble.arrow import table_features
 from ..describe.options import Options, make_options
 from ..describe.schema import Table
 from ..describe.urls import is_url
-from ..errors import H5Warning, OptionError
+from ..errors import OptionError, warn
 from ..isolate.choose import resolve
 from ..loading import load_dataset
 from ..read.mapping import map_column
@@ -177,7 +176,7 @@ def _tell(table: Table, reasons: dict[str, str], *, small: bool) -> None:
     place = "in memory" if small else "in the cache"
     listed = "; ".join(f"{name} ({reason})" for name, reason in list(reasons.items())[:8])
     more = f"; and {len(reasons) - 8} more" if len(reasons) > 8 else ""
-    warnings.warn(f"{table.files[0]}: kept {place} and not mapped: {listed}{more}", H5Warning, stacklevel=5)
+    warn(f"{table.files[0]}: kept {place} and not mapped: {listed}{more}")
 
 
 def _dataset(reader: TableReader, features: datasets.Features, kept: tuple[str, ...], split: str) -> datasets.Dataset:

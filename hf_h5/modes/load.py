@@ -73,12 +73,14 @@ def load(
         sys.stderr.write(f"hf_h5.load: {choice.mode}, as {choice.reason}; {_another(choice)}\n")
         mode = choice.mode
     if mode == "mapped":
-        return open_mapped(files, split, options, tells=choice is None)
-    if mode == "cached":
+        found = open_mapped(files, split, options, tells=choice is None)
+    elif mode == "cached":
         found = load_dataset(files, split=split, cache_dir=folder, num_proc=num_proc, **options)
-        is_one = split is None and list(found) == ["train"] and not isinstance(files, Mapping)
-        return found["train"] if is_one else found
-    return _open_views(files, split, chosen, options)
+    else:
+        found = _open_views(files, split, chosen, options)
+    # The same in every mode, whichever is chosen tomorrow.
+    is_one = isinstance(found, dict) and len(found) == 1 and not isinstance(files, Mapping)
+    return next(iter(found.values())) if is_one else found
 
 
 def choose_for(
@@ -156,8 +158,5 @@ def _open_views(files: Any, split: str | None, chosen: Options, options: dict[st
 
     if split is not None or isinstance(files, h5py.Group):
         return H5TorchView(files, split=split, **options).with_format(None)
-    resolved = resolve(files, chosen)
-    names = list(resolved.splits)
-    views = {name: H5TorchView(files, split=name, **options).with_format(None) for name in names}
-    is_one = len(names) == 1 and not resolved.inside and not isinstance(files, Mapping)
-    return views[names[0]] if is_one else views
+    names = list(resolve(files, chosen).splits)
+    return {name: H5TorchView(files, split=name, **options).with_format(None) for name in names}

@@ -24,7 +24,7 @@ from ..describe.opening import open_dataset, open_hdf5
 from ..describe.schema import Column
 from ..describe.urls import is_url
 from ..describe.values import reference_text
-from ..errors import DamagedFileError
+from ..errors import ClosedError, DamagedFileError
 from .boxes import Box
 from .handles import open_limit
 from .never_written import read_selection
@@ -34,6 +34,7 @@ __all__ = ["LibraryFiles", "read_into_box", "read_rows", "read_whole"]
 
 # A scattered read of a contiguous dataset joins rows that lie closer than this: one call costs some 10 us.
 _JOINED_BYTES = 1 << 16
+_MEMORY_DRIVERS = ("core", "fileobj")
 # Open handles per reader; a process may have 1,024 files open, some systems allow fewer.
 _MAX_OPEN = 32
 
@@ -49,6 +50,8 @@ class LibraryFiles:
 
     def __init__(self, pinned: Mapping[str, h5py.File]) -> None:
         self._pinned = pinned
+        # What a file of that name on a disk holds is something else.
+        self.in_memory = frozenset(name for name, file in pinned.items() if file.driver in _MEMORY_DRIVERS)
         self._open: OrderedDict[str, h5py.File] = OrderedDict()
         # The library works on one thread at a time anyway; the lock keeps a file from being closed under a reader.
         self._lock = threading.RLock()
@@ -61,8 +64,12 @@ class LibraryFiles:
         ------
         DamagedFileError
             If it is not there any more.
+        ClosedError
+            If the file lived in memory, and the caller closed it.
         """
         with self._lock:
+            if file in self.in_memory and not self._pinned[file]:
+                raise ClosedError("the HDF5 file lived in memory and was closed", file=file)
             handle = self._pinned.get(file) or self._open.get(file)
             if handle is None:
                 while len(self._open) >= min(_MAX_OPEN, open_limit()):

@@ -258,7 +258,7 @@ class TableReader(RowSource):
         state = dict(self.__dict__)
         for name in ("_library", "_routes", "_single", "_kept", "_pid"):
             del state[name]
-        if self._pinned and not all(os.path.exists(file) for file in self._pinned):
+        if self._library.in_memory:
             raise ClosedError("an HDF5 file that lives in memory cannot be sent to a worker", file=self._name)
         state["_pinned"] = {}
         state["_sealed"] = seal(self._prints)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import threading
-import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
@@ -13,7 +12,7 @@ from functools import partial
 from os import PathLike, fspath, register_at_fork
 from typing import Any
 
-from ..errors import H5Error, H5Warning, MissingFileError
+from ..errors import H5Error, MissingFileError, warn
 from .file import RemoteFile, Transport
 from .http import Facts, HttpFile
 from .hub_files import HubFile, HubPlace, list_hub, matches, parse_hub, pin_hub
@@ -258,9 +257,7 @@ def _index_of(file: RemoteFile, content: bytes, head: bytes) -> FileIndex | None
         problem = error.problem
     if problem is None:
         return index
-    warnings.warn(
-        f"the index {file.name}{ENDING} is not used: {problem}; hf-h5 index makes it anew", H5Warning, stacklevel=2
-    )
+    warn(f"the index {file.name}{ENDING} is not used: {problem}; hf-h5 index makes it anew")
     return None
 
 

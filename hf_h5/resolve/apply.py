@@ -271,6 +271,10 @@ def _widened(element: Number, leaf: FeatureSpec) -> Number:
         dtype = np.dtype(wanted)
     except TypeError:
         return element
+    # Of 64 bits numpy calls a cast to float64 safe that rounds; Arrow's looks at the values.
+    may_round = dtype.kind == "f" and element.dtype.kind in "iu" and element.dtype.itemsize == 8
+    if may_round:
+        return element
     if dtype.kind in "iuf" and element.dtype.kind != "b" and np.can_cast(element.dtype, dtype, "safe"):
         return Number(dtype)
     return element

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..errors import H5Warning
+from ..errors import warn
 
 __all__ = ["NOTHING_LEFT_OUT", "LeftOut", "join_left_out"]
 
@@ -37,7 +36,7 @@ class LeftOut:
     def warn(self) -> None:
         """Say it once, if there are any."""
         if self:
-            warnings.warn(f"{self} (on_bad_files)", H5Warning, stacklevel=3)
+            warn(f"{self} (on_bad_files)")
 
 
 NOTHING_LEFT_OUT = LeftOut()

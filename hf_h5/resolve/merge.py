@@ -5,7 +5,6 @@ Pure; no I/O.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -15,7 +14,7 @@ from ..describe.columns import constant_column
 from ..describe.elements import Text, feature_text
 from ..describe.schema import Column, Part, Table
 from ..describe.unify import CannotUnifyError, unify_columns
-from ..errors import H5Warning, MismatchError
+from ..errors import MismatchError, warn
 
 __all__ = ["join_columns", "join_rows", "one_sample_table"]
 
@@ -60,11 +59,9 @@ def _warn_encodings(tables: Sequence[Table]) -> None:
             differs = [each for each in _ENCODING if column.attrs.get(each) != other.get(each)]
             if differs:
                 facts = f"{differs[0]} {column.attrs.get(differs[0])!r} in {_file(first)}, {other.get(differs[0])!r}"
-                warnings.warn(
+                warn(
                     f"column {name!r} is joined as stored, and its numbers differ in meaning: {facts} in "
                     f"{_file(table)}; {_SAME_MEANING if differs[0] == 'enum' else _DECODED}",
-                    H5Warning,
-                    stacklevel=2,
                 )
                 break
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import time
-import warnings
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -24,7 +23,7 @@ from ..describe.elements import Binary, Label, Number, Ragged, Struct, StructFie
 from ..describe.options import Options
 from ..describe.schema import Column, Part, Storage, Table
 from ..describe.urls import is_url
-from ..errors import H5Warning
+from ..errors import warn
 from ..whole_file import write_whole
 from .left_out import NOTHING_LEFT_OUT, LeftOut
 
@@ -95,7 +94,7 @@ def load_tables(place: tuple[Path, str]) -> Saved | None:
     kept = json.loads(body)
     splits = restore_splits(kept)
     for message in kept["warned"]:
-        warnings.warn(message, H5Warning, stacklevel=4)
+        warn(message)
     left_out = LeftOut(tuple((file, why) for file, why in kept["left_out"]), kept["n_files"])
     return Saved(splits, kept["inside"], tuple(kept["warned"]), left_out)
 

@@ -33,6 +33,7 @@ from ..errors import (
     OptionError,
     TableError,
     closest_names,
+    warn,
 )
 from .apply import (
     choose_columns,
@@ -239,7 +240,7 @@ def _file_tables(
                     chosen = options
                     schema, _ = describe_handle(handle, name, chosen, known)
                 if several and not (schema.tables or schema.metadata or schema.notes):
-                    warnings.warn(f"{name} holds no datasets, so no rows come from it", H5Warning, stacklevel=2)
+                    warn(f"{name} holds no datasets, so no rows come from it")
                 else:
                     yield schema, _chosen_table(handle, schema, chosen)
         except _BAD_FILE as error:
@@ -247,7 +248,7 @@ def _file_tables(
                 raise
             bad.append((name, str(error)))
             if options.on_bad_files == "warn":
-                warnings.warn(f"left out: {error}", H5Warning, stacklevel=2)
+                warn(f"left out: {error}")
 
 
 def _samples(options: Options, handle: h5py.File) -> Options:

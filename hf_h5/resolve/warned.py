@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 
 from ..describe.options import Options
 from ..describe.schema import Schema, Table
 from ..describe.wording import count_text
-from ..errors import H5Warning
+from ..errors import warn
 
 __all__ = ["warn_left_out", "warn_rounded"]
 
@@ -28,11 +27,9 @@ def warn_left_out(schema: Schema, table: Table, options: Options) -> None:
         left.append(f"{count_text(len(names), 'single value')} ({_listed(names)}: hf_h5.describe(file).metadata)")
     left += [f"{note.path} ({note.why}{f': {note.option}' if note.option else ''})" for note in schema.notes]
     if left:
-        warnings.warn(
+        warn(
             f"not among the rows of {schema.file}: {'; '.join(left[:10])}"
             + (f"; and {len(left) - 10} more" if len(left) > 10 else ""),
-            H5Warning,
-            stacklevel=2,
         )
 
 
@@ -47,7 +44,7 @@ def warn_rounded(table: Table, file: str) -> None:
     """Say which columns are not held exactly."""
     for column in table.columns.values():
         if column.note:
-            warnings.warn(f"column {column.name!r} of {file}: {column.note}", H5Warning, stacklevel=2)
+            warn(f"column {column.name!r} of {file}: {column.note}")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -123,6 +123,9 @@ class ViewState:
             return range(0)
         if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
             raise TypeError(_WRONG_KEY.format(key))
+        if numbers.dtype.kind == "u" and np.maximum.reduce(numbers) >= len(self):
+            # As int64 the largest of these would count from the end.
+            raise self._out_of_range(int(np.maximum.reduce(numbers)))
         numbers = numbers.astype(np.int64)
         count, low = len(self), np.minimum.reduce(numbers)
         if low < -count or np.maximum.reduce(numbers) >= count:

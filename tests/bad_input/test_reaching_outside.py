@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import h5py
 import numpy as np
 import pytest
 
 import hf_h5
+from hf_h5.cli.main import main
 from hf_h5.errors import DamagedFileError, H5Warning, RefusedError
 from tests.bad_input.doors import DOORS, refusal
 from tests.written import write_h5
@@ -259,3 +262,47 @@ def test_a_link_outside_of_an_open_group_is_not_reached_from_inside(folders: Pat
         handle.move("v", "g/v")
         with pytest.raises(RefusedError, match="secret"):
             hf_h5.open_table(handle["g"])
+
+
+@pytest.fixture
+def gathered(tmp_path: Path) -> Path:
+    """A virtual dataset over three files, of which the second is gone."""
+    layout = h5py.VirtualLayout((6,), "i8")
+    for number in range(3):
+        source = write_h5(tmp_path / f"part {number}.h5", {"x": np.full(2, number + 1)})
+        layout[2 * number : 2 * number + 2] = h5py.VirtualSource(source.name, "x", (2,))
+    with h5py.File(tmp_path / "all.h5", "w") as handle:
+        handle.create_virtual_dataset("x", layout)
+    (tmp_path / "part 1.h5").unlink()
+    return tmp_path / "all.h5"
+
+
+def test_rows_whose_file_is_gone_are_named(gathered: Path) -> None:
+    with pytest.warns(H5Warning, match=r"'x' of .*all\.h5: rows of part 1\.h5::/x, which is not there") as caught:
+        view = hf_h5.H5TorchView(gathered, allow_external=gathered.parent)
+    # The user's own line, wherever in the package it was found.
+    assert {each.filename for each in caught} == {__file__}
+    assert view.with_format(None)["x"][:] == [1, 1, 0, 0, 3, 3]
+    assert "part 1.h5" in str(hf_h5.describe(gathered, allow_external=gathered.parent))
+
+
+def test_rows_whose_file_is_gone_are_not_repacked(gathered: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new = gathered.with_name("new.h5")
+    code = main(["repack", str(gathered), str(new), "--allow-external", str(gathered.parent)])
+    assert code == 2
+    assert "part 1.h5::/x, which is not there" in capsys.readouterr().err
+    assert not new.exists()
+
+
+def test_a_virtual_dataset_over_its_own_file_is_read_where_the_file_has_no_name(tmp_path: Path) -> None:
+    file = write_h5(tmp_path / "a.h5", {"own": np.arange(4)})
+    layout = h5py.VirtualLayout((4,), "i8")
+    layout[:] = h5py.VirtualSource(".", "own", (4,))
+    with h5py.File(file, "a") as handle:
+        handle.create_virtual_dataset("x", layout)
+    fsspec.filesystem("memory").pipe_file("/hf_h5_virtual/a.h5", file.read_bytes())
+    with hf_h5.H5TorchView("memory://hf_h5_virtual/a.h5") as remote:
+        assert remote.with_format(None)["x"][:] == [0, 1, 2, 3]
+    with h5py.File(io.BytesIO(file.read_bytes())) as handle, hf_h5.H5TorchView(handle) as view:
+        assert view.with_format(None)["x"][:] == [0, 1, 2, 3]
+    assert main(["index", str(file)]) == 0

@@ -129,6 +129,24 @@ def test_splits_are_a_dict_in_every_mode(tmp_path: Path, mode: str) -> None:
         hf_h5.load(tmp_path / "a.h5", mode, split="dev")
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_lone_split_inside_a_file_is_no_dict_in_any_mode(tmp_path: Path, split: str, mode: str) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as out:
+        out[f"{split}/x"] = np.arange(9)
+    assert hf_h5.load(tmp_path / "a.h5", mode)["x"][:] == list(range(9))
+    with h5py.File(tmp_path / "b.h5", "w") as out:
+        out["x"] = np.arange(9)
+    assert list(hf_h5.load({split: tmp_path / "b.h5"}, mode)) == [split]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_all_splits_at_once(tmp_path: Path, mode: str) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as out:
+        out["test/x"], out["train/x"] = np.arange(2), np.arange(5)
+    assert hf_h5.load(tmp_path / "a.h5", mode, split="all")["x"][:] == [0, 1, 2, 3, 4, 0, 1]
+
+
 @pytest.mark.parametrize("mode", ["auto", *MODES])
 def test_several_files_follow_each_other(plain: Path, mode: str) -> None:
     other = plain.with_name("other.h5")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import multiprocessing
 import os
 import pickle
@@ -170,3 +171,22 @@ def test_a_file_in_memory_cannot_be_pickled_and_says_so() -> None:
             assert reader.read([2])["x"].tolist() == [2]
             with pytest.raises(ClosedError, match="memory"):
                 pickle.dumps(reader)
+
+
+@pytest.mark.parametrize("in_memory", ["core", "stream"])
+def test_a_closed_file_in_memory_is_not_the_one_of_its_name_on_the_disk(tmp_path: Path, in_memory: str) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as out:
+        out["x"] = np.zeros(10, int)
+    if in_memory == "core":
+        handle = h5py.File(path, "r+", driver="core", backing_store=False)
+        handle["x"][...] = 7
+    else:
+        handle = h5py.File(io.BytesIO(path.read_bytes()), "r")
+    view = hf_h5.H5TorchView(handle).with_format("numpy")
+    assert set(view[:]["x"]) == {7 if in_memory == "core" else 0}
+    with pytest.raises(ClosedError, match="in memory"):
+        pickle.dumps(view)
+    handle.close()
+    with pytest.raises(ClosedError, match="in memory"):
+        view[:]

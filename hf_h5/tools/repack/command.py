@@ -20,9 +20,19 @@ from h5py import h5d, h5f, h5o, h5p
 from ...describe.limits import make_limits
 from ...describe.opening import open_hdf5
 from ...describe.scan import scan_tree
+from ...describe.tree import Tree
 from ...describe.urls import is_url
 from ...describe.wording import bytes_text, count_text
-from ...errors import ColumnError, DamagedFileError, DataError, H5Warning, OptionError, closest_names, shown
+from ...errors import (
+    ColumnError,
+    DamagedFileError,
+    DataError,
+    H5Warning,
+    MissingFileError,
+    OptionError,
+    closest_names,
+    shown,
+)
 from ...read.fingerprint import Fingerprint
 from ..console import Console
 from . import pieces
@@ -116,6 +126,7 @@ def run_repack(
         # Filters are needed to decode, and importing it registers them.
         import hdf5plugin  # noqa: F401
 
+        _expect_sources(tree, file)
         del tree
         job = {"format": _FORMAT, "file": os.path.abspath(file), **asdict(Fingerprint.of_file(file)), **asdict(wanted)}
         _prepare(folder, {**job, "columns": columns})
@@ -128,6 +139,20 @@ def run_repack(
         shutil.rmtree(folder)
     _report(console, file, output, plan, copied, unread)
     return 0
+
+
+def _expect_sources(tree: Tree, file: str) -> None:
+    """Raise if rows come from files that are not there: in the new file they would be the fill value for good."""
+    for node in tree.root.walk():
+        missing = next((each for each in node.missing if not each.startswith("::")), None)
+        if missing is not None:
+            raise MissingFileError(
+                f"rows of this virtual dataset come from {missing}, which is not there; the new file would hold the "
+                "fill value in their place",
+                file=file,
+                path=node.path,
+                hint="put it back where the file looks for it",
+            )
 
 
 def _check_output(file: str, output: str, overwrite: bool) -> None:
