@@ -142,15 +142,19 @@ def _inner(group: GroupNode) -> dict[str, DatasetNode]:
 
 
 def _alike(members: tuple[tuple[str, str, Mapping[str, DatasetNode]], ...], *, strict: bool) -> bool:
-    """Whether members have the same inner structure; of numbered ones each may lack some, but most is in all."""
+    """Whether members have the same inner structure; of numbered ones each may lack some, but most is in most."""
     kinds: dict[str, Any] = {}
+    counts: Counter[str] = Counter()
     for _, _, nodes in members:
+        counts.update(nodes.keys())
         for name, node in nodes.items():
             kind = (_stored_kind(node.stored), len(node.shape or ()))
             if kinds.setdefault(name, kind) != kind:
                 return False
-    in_all = sum(all(name in nodes for _, _, nodes in members) for name in kinds)
-    return bool(kinds) and (in_all == len(kinds) if strict else in_all * 2 >= len(kinds))
+    if strict:
+        return bool(kinds) and all(count == len(members) for count in counts.values())
+    common = sum(count * 2 > len(members) for count in counts.values())
+    return bool(kinds) and common * 2 >= len(kinds)
 
 
 def _stored_kind(stored: Stored | None) -> Any:
@@ -258,8 +262,16 @@ def _largest_family(repeated: Repeated) -> tuple[list[str], list[str]]:
         sizes[key] += sum(node.logical_bytes for node in nodes if node is not None)
     if not families:
         return [], repeated.inner_names()
-    chosen = families[max(families, key=lambda key: sizes[key])]
-    return chosen, [name for name in repeated.inner_names() if name not in chosen]
+    key = max(families, key=lambda key: sizes[key])
+    chosen = list(families.pop(key))
+    for other, names in families.items():
+        # A member that lacks a dataset says nothing of its length.
+        if all(None in pair or pair[0] == pair[1] for pair in zip(key, other, strict=True)):
+            key = tuple(one if one is not None else two for one, two in zip(key, other, strict=True))
+            chosen += names
+    return [name for name in repeated.inner_names() if name in chosen], [
+        name for name in repeated.inner_names() if name not in chosen
+    ]
 
 
 def _unified(repeated: Repeated, names: list[str], *, take: Any) -> tuple[list[dict[str, Column]], dict[str, Column]]:

@@ -58,6 +58,26 @@ def test_a_numbered_group_may_lack_some_of_the_datasets() -> None:
     assert names(shapes) == [["e0", "e1", "e2"]]
 
 
+def test_one_incomplete_member_does_not_decide_for_all(tmp_path: Path) -> None:
+    complete = [f"d{number}" for number in range(8)]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for episode in range(10):
+            for name in complete if episode != 2 else complete[:1]:
+                file[f"ep_{episode}/{name}"] = np.arange(3 + episode)
+    with hf_h5.H5TorchView(tmp_path / "a.h5", layout="episodes") as view:
+        row = view.with_format(None)[2]
+        assert row == {"episode_id": "ep_2", "d0": [0, 1, 2, 3, 4], **dict.fromkeys(complete[1:])}
+    with hf_h5.H5TorchView(tmp_path / "a.h5", layout="steps") as view:
+        steps = view.with_format(None)
+        # No step of the incomplete one is lost.
+        assert steps["d0"][:] == [step for episode in range(10) for step in range(3 + episode)]
+        assert steps[7] == {"episode_id": "ep_2", "episode_index": 2, "step_index": 0, "d0": 0} | dict.fromkeys(
+            complete[1:]
+        )
+    steps = hf_h5.load_dataset(tmp_path / "a.h5", split="train", layout="steps")
+    assert steps["d1"][5:14] == [2, 3, None, None, None, None, None, 0, 1]
+
+
 def test_numbered_datasets_of_different_lengths_repeat() -> None:
     assert names({f"clip_{number}": (number + 5,) for number in range(3)}) == [["clip_0", "clip_1", "clip_2"]]
 
