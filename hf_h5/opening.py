@@ -112,6 +112,8 @@ def open_table(files: Any, *, split: str | None = None, **options: Any) -> AnyRe
 def open_tables(files: Any, split: str | None, options: Options, cache_bytes: int | str = DEFAULT_CACHE) -> Opened:
     """Open the rows that a split such as ``"train[:10%]"`` or ``"train+test"`` names."""
     kept_bytes = count_bytes(cache_bytes, "cache_bytes")
+    if split is not None and not isinstance(split, str):
+        raise OptionError(f"split={split!r} is not a string", hint="'train+test' is two splits, 'train[:10%]' a part")
     _check_rows_kept(options)
     resolved = resolve(files, options)
     facts = (options, resolved.description, isinstance(files, h5py.Group))

@@ -67,10 +67,16 @@ def format_rows(
         empty = [name for name in table.column_names if table[name].null_count]
         if not empty:
             raise
+        # Of numbers they are not-a-number; it is lists, and arrays, that the formatters stack.
+        lists = [name for name in empty if pa.types.is_nested(table[name].type) or _is_extension(table[name].type)]
         raise FormatError(
-            f"rows of column {empty[0]!r} have no value, which format {kind!r} cannot hold among arrays",
+            f"rows of column {(lists or empty)[0]!r} have no value, which format {kind!r} cannot hold among arrays",
             hint="leave it out with select_columns([...]), or use with_format('arrow')",
         ) from error
+
+
+def _is_extension(kind: pa.DataType) -> bool:
+    return isinstance(kind, pa.BaseExtensionType)
 
 
 def progress_bar(n_rows: int, title: str) -> Any:

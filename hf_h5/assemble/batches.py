@@ -100,7 +100,22 @@ class BatchMaker:
             others = self._by_datasets(arrays, self.others, None, {}, "row") if self.others else None
             return self._in_tuple(self._transformed(self._format_columns(arrays, self.formatted, "row"), others))
         batch = self._transformed(*self.format_batch(arrays))
-        return self._in_tuple({name: column[0] for name, column in batch.items()})
+        if not hasattr(batch, "items"):
+            raise FormatError(
+                f"the function of the view made {type(batch).__name__} of a batch, of which no row can be taken",
+                hint="let it return a dict of columns, or ask for batches",
+            )
+        return self._in_tuple({name: self._first(name, column) for name, column in batch.items()})
+
+    @staticmethod
+    def _first(name: str, column: Any) -> Any:
+        try:
+            return column[0]
+        except (TypeError, IndexError, KeyError) as error:
+            raise FormatError(
+                f"the function of the view made {type(column).__name__} of column {name!r}, which has no rows",
+                hint="each column that it returns needs a value for every row of the batch",
+            ) from error
 
     def make_column(self, arrays: Arrays, name: str) -> Any:
         """Make the column of a table format (Arrow, pandas, polars); one that is not formatted is Python objects."""

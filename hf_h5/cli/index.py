@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from .options import parse_limits
+
 __all__ = ["add_command"]
 
 
@@ -17,10 +19,12 @@ def add_command(commands: Any) -> None:
         "who opens the file's URL finds it there. `hf-h5 upload` makes it by itself.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="HDF5 files, or patterns in quotes")
+    parser.add_argument("--limits", action="append", metavar="NAME=N", help="raise a budget: depth=100")
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from ..tools.index import run_index
 
-    return run_index(arguments.files, console=arguments.console)
+    limits = parse_limits(arguments.limits or ())
+    return run_index(arguments.files, limits=limits, console=arguments.console)

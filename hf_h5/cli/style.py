@@ -56,7 +56,7 @@ class CommandParser(argparse.ArgumentParser):
         super().__init__(formatter_class=_HelpFormatter, conflict_handler="resolve", **settings)
         group = self.add_argument_group("what to print")
         group.add_argument("--json", action="store_true", help="results as JSON, one line each, nothing shortened")
-        group.add_argument("-q", "--quiet", action="store_true", help="nothing but results and errors")
+        group.add_argument("-q", "--quiet", action="store_true", help="only warnings, errors, and what a script needs")
         group.add_argument("--debug", action="store_true", help="show where an error was raised")
 
     def parse_known_args(  # type: ignore[override]  # argparse types the namespace by overloads

@@ -35,7 +35,7 @@ def add_command(commands: Any) -> None:
         "last", nargs="?", metavar="DATASET", help="a folder of Parquet or of save_to_disk, or a name on the Hub"
     )
     group = parser.add_argument_group("what to compare")
-    group.add_argument("--dataset", metavar="DATASET", help="the same, whatever its name looks like")
+    group.add_argument("--dataset", metavar="DATASET", help="DATASET as a flag, where its name looks like an HDF5 file")
     group.add_argument("--split", metavar="NAME", help="one split only")
     group.add_argument("--sample", type=int, metavar="N", help="so many random rows of each split; default: all")
     group.add_argument("--seed", type=int, default=0, metavar="S", help="which rows a sample has; default: %(default)s")

@@ -17,7 +17,7 @@ from h5py import h5d, h5f, h5i, h5o
 
 from ..errors import RefusedError
 
-__all__ = ["check_external_link", "check_storage", "check_target"]
+__all__ = ["check_external_link", "check_storage", "check_target", "first_found"]
 
 
 def check_external_link(file: str, path: str, target: str, allowed: Sequence[str]) -> None:
@@ -115,7 +115,7 @@ class _Storage:
         """Check one block, and say whether there is one."""
         if name == "." or _same_file(holder, name):
             return self._check_inner(holder, h5i.get_file_id(dataset), inner)
-        found = _first_found(holder, name)
+        found = first_found(holder, name)
         if not is_allowed(holder, name, self.allowed) or (found and not is_allowed(holder, found, self.allowed)):
             self._refuse(f"virtual dataset over {name!r}")
         if found is None:
@@ -151,7 +151,7 @@ def _numbered(name: str, block: int) -> str:
     return name.replace("%b", str(block))
 
 
-def _first_found(file: str, name: str) -> str | None:
+def first_found(file: str, name: str) -> str | None:
     """The file that the library opens for a name: beside the file, in the current folder, or there by its last part."""
     last = os.path.basename(name)
     places = (_beside(file, name), os.path.abspath(name), _beside(file, last), os.path.abspath(last))

@@ -161,7 +161,9 @@ def expand_files(files: Any) -> list[str]:
     found: list[str] = []
     for item in files:
         if not isinstance(item, str | os.PathLike):
-            raise OptionError(f"{item!r} is not a path")
+            is_dataset = hasattr(files, "features") and hasattr(files, "select")
+            hint = "H5TorchView.from_dataset takes a datasets.Dataset" if is_dataset else None
+            raise OptionError(f"{type(files).__name__ if is_dataset else repr(item)} is not a path", hint=hint)
         name = os.fspath(item)
         if is_url(name):
             found += expand_url(name)

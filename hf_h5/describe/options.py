@@ -171,6 +171,8 @@ def _strings(name: str, value: Any) -> tuple[str, ...]:
     items = tuple(value) if isinstance(value, Iterable) else (None,)
     if not all(isinstance(item, str | PathLike) for item in items):
         raise OptionError(f"{name}={value!r} is not a string or a list of strings")
+    if name == "columns" and not items:
+        raise OptionError("columns=[] names no column", hint="leave columns= out for all of them")
     return tuple(fspath(item) for item in items)
 
 

@@ -14,6 +14,7 @@ import h5py
 from h5py import h5d, h5l, h5o
 
 from ..errors import H5Error
+from .guard import first_found
 from .opening import open_hdf5
 
 __all__ = ["outside_files"]
@@ -31,16 +32,23 @@ def outside_files(file: str) -> list[str]:
     while waiting:
         beside = waiting.pop()
         for target in _named_files(beside):
-            for name in _found(os.path.join(os.path.dirname(os.path.abspath(beside)), target)):
+            for name in _found(beside, target):
                 if name not in found and name != os.path.realpath(file):
                     found.add(name)
                     waiting.append(name)
     return sorted(found)
 
 
-def _found(name: str) -> list[str]:
-    """The file of a name; ``%b`` in it stands for the number of a block, so for as many files as there are."""
-    names = glob.glob(glob.escape(name).replace("%b", "*")) if "%b" in name else [name]
+def _found(file: str, target: str) -> list[str]:
+    """The file of a name, and that which the library takes where it is not there.
+
+    ``%b`` in a name stands for the number of a block, so for as many files as there are.
+    """
+    name = os.path.join(os.path.dirname(os.path.abspath(file)), target)
+    if "%b" in name:
+        names = glob.glob(glob.escape(name).replace("%b", "*"))
+    else:
+        names = [name, first_found(file, target) or name]
     return [os.path.realpath(each) for each in names]
 
 

@@ -5,6 +5,7 @@ Pure; no I/O. Computed from shapes and types. Some lengths only the data know; a
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -107,12 +108,9 @@ def _total(sizes: Iterable[Size]) -> Size:
 
 
 def _pieces(table: Table, name: str) -> Iterator[_Piece]:
-    if table.splits:
-        for split in table.splits.values():
-            yield from _pieces(split, name)
-        return
+    # Parts that share a column share its storage, of whichever split they are.
     groups: dict[int, list[Part]] = {}
-    for part in table.parts:
+    for part in itertools.chain.from_iterable(each.parts for each in (*table.splits.values(),) or (table,)):
         groups.setdefault(id(part.columns[name]), []).append(part)
     for parts in groups.values():
         yield _Piece(parts[0].columns[name], tuple(parts))

@@ -78,7 +78,8 @@ def open_output(plan: Plan, out: str | os.PathLike[str], *, overwrite: bool = Fa
     ours = [name for name in known if name in present]
     if (foreign or (ours and not overwrite)) and _id_of(folder) != plan.id:
         what = f"{foreign[0]}, which hf-h5 did not write" if foreign else "shards of other files, options or sizes"
-        hint = "name another folder" + ("" if foreign else ", or remove them (hf-h5 convert FILES --overwrite)")
+        emptied = ", or empty this one; hf-h5 convert FILES --overwrite does, where it makes the plan itself"
+        hint = "name another folder" + ("" if foreign else emptied)
         raise OptionError(f"the folder holds {what}", file=folder.place, hint=hint)
     if not will_write:
         return folder

@@ -59,7 +59,11 @@ def make_plan(
     """
     if format not in FORMATS:
         raise OptionError(f"format={format!r} is not one of {', '.join(map(repr, FORMATS))}")
-    target = max(1, count_bytes(target_shard_bytes, "target_shard_bytes"))
+    target = count_bytes(target_shard_bytes, "max_shard_size")
+    if not target:
+        raise OptionError(
+            f"max_shard_size={target_shard_bytes!r} leaves no room for rows", hint='"500MB" is the default'
+        )
     chosen = make_options(**options)
     named = _named(files)
     tables = resolve({split: list(names) for split, names in named.items()}, chosen).splits

@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from ..describe.opening import check_file, open_dataset, open_hdf5
-from ..describe.options import Options
+from ..describe.options import Options, make_options
 from ..errors import DamagedFileError, FileChangedError, FilterError, H5Warning
 from ..read.fingerprint import Fingerprint
 from ..read.index import build_index, why_not_direct
@@ -38,7 +38,12 @@ _SMALL_VALUES_BYTES = 1 << 20
 _GIT_BYTES = 10 << 20
 
 
-def write_index(file: str | os.PathLike[str], target: str | os.PathLike[str] | None = None) -> Path:
+def write_index(
+    file: str | os.PathLike[str],
+    target: str | os.PathLike[str] | None = None,
+    *,
+    limits: Mapping[str, int] | None = None,
+) -> Path:
     """Write the index of an HDF5 file, in place of an older one.
 
     Parameters
@@ -47,6 +52,8 @@ def write_index(file: str | os.PathLike[str], target: str | os.PathLike[str] | N
         A local file; nobody may write to it meanwhile.
     target
         Where the index goes; by default beside the file, with ``.index`` behind its name, where it is looked for.
+    limits
+        Budgets to raise; see the reference page of the options.
 
     Returns
     -------
@@ -63,7 +70,7 @@ def write_index(file: str | os.PathLike[str], target: str | os.PathLike[str] | N
     before = Fingerprint.of_file(name)
     with open_hdf5(name) as handle:
         chunks, contiguous = _find_storage(handle, name, before)
-    image = _take_image(name, before.size)
+    image = _take_image(name, before.size, make_options(limits=limits))
     sha256, git_oid = _digests(name, before.size)
     if Fingerprint.of_file(name) != before:
         raise FileChangedError("the file changed while its index was made", file=name, hint="close it and try again")
@@ -154,11 +161,11 @@ def _recorded(file: str) -> Iterator[tuple[_Recorder, h5py.File]]:
         recorder.close()
 
 
-def _take_image(file: str, size: int) -> Image:
+def _take_image(file: str, size: int, options: Options) -> Image:
     """The bytes that the library reads to say what is in the file."""
     with _recorded(file) as (recorder, handle), warnings.catch_warnings():
         warnings.simplefilter("ignore", H5Warning)
-        describe_handle(handle, file, Options())
+        describe_handle(handle, file, options)
         _look_at_all(handle)
         noted = recorder.noted
     begins = np.array(sorted(noted), np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import index
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -103,7 +104,15 @@ class Passes:
         """Let the next pass be this epoch, from its start, or from where a state was taken that was just loaded.
 
         Training loops set the epoch before each pass, also before the one that they resume.
+
+        Raises
+        ------
+        OptionError
+            If it is no integer from 0 on.
         """
+        if not hasattr(epoch, "__index__") or isinstance(epoch, bool) or index(epoch) < 0:
+            raise OptionError(f"epoch={epoch!r} is not an integer from 0 on")
+        epoch = index(epoch)
         if not (self._was_loaded and epoch == self._place.epoch):
             self._place, self._was_set, self._was_loaded = Place(epoch), True, False
 
@@ -128,8 +137,9 @@ class Passes:
         OptionError
             If the rows, or the order in which they come, are others.
         """
-        if state.get("version") != STATE_VERSION:
-            raise OptionError(f"this is no state of this version of the package: version {state.get('version')!r}")
+        version = state.get("version") if isinstance(state, Mapping) else None
+        if version != STATE_VERSION or not {"epoch", "row", "origin", "step_rows", "order"} <= set(state):
+            raise OptionError(f"this is no state of a loader of this version of the package (version {version!r})")
         mine, theirs = self._order_facts(), state["order"]
         for name, value in mine.items():
             if value != theirs.get(name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +25,8 @@ def describe(file: Any, **options: Any) -> Schema:
     chosen = make_options(**options)
     if not isinstance(file, str | os.PathLike | h5py.Group):
         raise OptionError(f"file={file!r} is not a path or an open HDF5 file", hint="describe takes one file at a time")
-    if any((chosen.table, chosen.columns, chosen.class_labels, chosen.features)):
+    names_splits = isinstance(chosen.splits, Mapping)
+    if any((chosen.table, chosen.columns, chosen.class_labels, chosen.features, names_splits)):
         return _describe_asked(file, chosen)
     if isinstance(file, h5py.Group):
         return _as_converted(describe_handle(file, file.file.filename, chosen)[0], chosen)

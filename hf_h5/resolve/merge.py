@@ -155,6 +155,12 @@ def join_columns(tables: Sequence[Table]) -> Table:
     groups: dict[frozenset[str], list[Table]] = {}
     for table in tables:
         groups.setdefault(frozenset(table.columns), []).append(table)
+    if len(groups) == 1 and len(tables) > 1:
+        raise MismatchError(
+            f"join='columns': all {len(tables)} files have the same columns, so none stand beside others",
+            file=_file(tables[-1]),
+            hint="leave join= out to have their rows one after the other",
+        )
     sides = [join_rows(group) for group in groups.values()]
     first = sides[0]
     columns = dict(first.columns)

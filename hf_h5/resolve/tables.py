@@ -352,7 +352,26 @@ def _table_with(schema: Schema, patterns: Sequence[str]) -> Table:
         except ColumnError:
             continue
         return table
+    _expect_one_table(schema, patterns)
     return schema.tables[schema.default or ""]
+
+
+def _expect_one_table(schema: Schema, patterns: Sequence[str]) -> None:
+    """Raise if each pattern is known, but not in one table."""
+    places: dict[str, Table] = {}
+    for pattern in patterns:
+        found = next((table for table in schema.tables.values() if _matches(pattern, table)), None)
+        if found is None:
+            return  # an unknown column, of which the default table says more
+        places[pattern] = found
+    listed = ", ".join(
+        f"{pattern!r} ({table.num_rows:,} rows of table {table.name!r})" for pattern, table in places.items()
+    )
+    raise LayoutError(
+        f"the columns that were asked for are in different tables: {listed}",
+        file=schema.file,
+        hint="load one table at a time, by table= or by its columns",
+    )
 
 
 def _names(handle: h5py.Group, file: str, given: Sequence[str] | str, option: str) -> list[str]:
@@ -362,9 +381,10 @@ def _names(handle: h5py.Group, file: str, given: Sequence[str] | str, option: st
     path, _, attribute = given.partition("@")
     target = handle.get(path or "/")
     if target is None:
-        raise OptionError(
-            f"{option}: there is no {path!r}", file=file, hint="name a dataset '/names' or an attribute '/y@names'"
-        )
+        hint = "name a dataset '/names' or an attribute '/y@names'"
+        if option == "splits":
+            hint = "name the dataset that lists a split's episodes, such as '/mask/train'; splits=False is for none"
+        raise OptionError(f"{option}: there is no {path!r}", file=file, hint=hint)
     if attribute:
         values: Any = plain_attrs(target.id, handle, 1 << 20).get(attribute)
     else:

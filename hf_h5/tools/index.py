@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..describe.opening import expand_files
@@ -15,13 +15,15 @@ from .console import Console
 __all__ = ["run_index"]
 
 
-def run_index(files: Sequence[str], *, console: Console | None = None) -> int:
+def run_index(files: Sequence[str], *, limits: Mapping[str, int] | None = None, console: Console | None = None) -> int:
     """Write the indices of files, and say where they are.
 
     Parameters
     ----------
     files
         Files or patterns.
+    limits
+        Budgets to raise; see the reference page of the options.
     console
         Where words go.
 
@@ -40,7 +42,7 @@ def run_index(files: Sequence[str], *, console: Console | None = None) -> int:
     if urls:
         raise OptionError("only files of this machine get an index", file=urls[0], hint="download it first")
     for file in expand_files(list(files)):
-        place = write_index(file)
+        place = write_index(file, limits=limits)
         sizes = place.stat().st_size, Path(file).stat().st_size
         text = f"{shown(str(place))}: {bytes_text(sizes[0])} for {bytes_text(sizes[1])}"
         told.result(text, {"file": file, "index": str(place), "bytes": sizes[0]}, brief=str(place))

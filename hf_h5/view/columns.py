@@ -138,6 +138,8 @@ class ColumnMethods(ViewState):
         unless said otherwise); with ``with_format(None)`` before, they come as Python lists. ``columns`` are those
         that the function gets; with ``output_all_columns`` the others come along as Python objects, after it.
         """
+        if transform is not None and not callable(transform):
+            raise TypeError(f"transform={transform!r} is not a function")
         names = None if columns is None else tuple(self._named(columns))
         changed = replace(self._format, transform=transform, columns=names, all_columns=output_all_columns)
         return self._copy(format=changed)

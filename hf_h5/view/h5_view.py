@@ -210,8 +210,12 @@ class H5TorchView(ColumnMethods, RowMethods, LoadingMethods, ExportMethods):
     def _storage_facts(self) -> dict[str, Any]:
         files = self._table.files
         named = repr(files[0]) if len(files) == 1 else f"{files[0]!r} and {len(files) - 1} more" if files else "none"
-        row_bytes = sum(self._table.columns[name].row_bytes for name in self._shown.read_names(self.column_names))
-        return {"file": named, "size": bytes_text(row_bytes * len(self)), "chunks": self._layouts()}
+        columns = [self._table.columns[name] for name in self._shown.read_names(self.column_names)]
+        # How long strings and lists are is not known before they are read.
+        fixed = [column for column in columns if not (column.is_ragged or column.dtype.kind == "O")]
+        size = bytes_text(sum(column.row_bytes for column in fixed) * len(self))
+        size = size if len(fixed) == len(columns) else f"{size}, and strings or lists"
+        return {"file": named, "size": size, "chunks": self._layouts()}
 
     def _layouts(self) -> dict[str, str]:
         """Per shown column how its first dataset lies in the file."""

@@ -40,7 +40,8 @@ class LoadingMethods(ViewState):
         batch_size
             Rows of a batch, on each rank.
         shuffle
-            Whether to mix the rows: chunks in random order, then rows inside a window of ``shuffle_bytes``.
+            Whether to mix the rows: chunks in random order, then rows inside a window of at most half of
+            ``shuffle_bytes``; the other half is for the window that is read meanwhile.
         seed
             The order of an epoch is a function of this and the epoch's number alone.
         prefetch
@@ -50,7 +51,7 @@ class LoadingMethods(ViewState):
         rank, world_size
             Which part of each global step; those of ``torch.distributed`` where it is initialized.
         shuffle_bytes
-            Bound of the memory for rows that are mixed.
+            Bound of the memory for both windows.
         exact
             Whether to shuffle by a uniform permutation; each batch then decodes what its rows lie in.
         pin_memory, device
@@ -92,5 +93,6 @@ class LoadingMethods(ViewState):
         window = count_bytes(shuffle_bytes, "shuffle_bytes")
         if batch_size is None and place[1] > 1:
             raise OptionError("over several ranks a sampler deals batches", hint="pass batch_size=")
-        chosen = (batch_size or 1, shuffle, seed, drop_last, *place, window, exact)
+        size = 1 if batch_size is None else batch_size
+        chosen = (size, shuffle, seed, drop_last, *place, window, exact)
         return (RowSampler if batch_size is None else BatchSampler)(self, Settings(*chosen))

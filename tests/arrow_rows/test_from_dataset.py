@@ -17,7 +17,7 @@ import torch
 from torch.utils.data import DataLoader
 
 import hf_h5
-from hf_h5.errors import ClosedError, ColumnError, FileChangedError, OptionError, RowError
+from hf_h5.errors import ClosedError, ColumnError, FileChangedError, FormatError, OptionError, RowError
 from hf_h5.registry import make_list
 from tests.exact import assert_exact
 
@@ -280,3 +280,10 @@ def test_rows_of_a_slice_with_fixed_lists_in_fixed_lists(name: str, rows: list[i
     whole = datasets.Dataset.from_dict({"x": values}, features=datasets.Features({"x": feature}))
     view = hf_h5.H5TorchView.from_dataset(whole.select(range(4, 12))).with_format(None)
     assert view[rows]["x"] == [values[4 + row] for row in rows]
+
+
+def test_a_column_of_numbers_without_values_is_not_blamed_for_one_of_lists() -> None:
+    dataset = datasets.Dataset.from_dict({"age": [1, None, 3], "lists": [None, [1], [2]]})
+    with pytest.raises(FormatError, match="'lists'"):
+        hf_h5.H5TorchView.from_dataset(dataset)[:]
+    assert hf_h5.H5TorchView.from_dataset(dataset.remove_columns("lists"))[:]["age"].tolist()[::2] == [1.0, 3.0]

@@ -11,9 +11,10 @@ import h5py
 import numpy as np
 import pytest
 
-from hf_h5.errors import DataError, LayoutError, OptionError
+import hf_h5
+from hf_h5.errors import ColumnError, DataError, FormatError, LayoutError, MismatchError, OptionError
 from tests.bad_input.doors import DOORS, cached, direct, refusal, streamed
-from tests.written import write_digits
+from tests.written import write_digits, write_h5
 
 every_door = pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
 Features, Value = datasets.Features, datasets.Value
@@ -120,3 +121,59 @@ def test_steps_of_a_file_without_episodes_are_an_error(file: str, door: Callable
 
 def test_checked_options_come_before_the_file_is_looked_for() -> None:
     assert isinstance(refusal(direct, "missing.h5", layout="tables"), OptionError)
+
+
+def test_columns_of_two_tables(tmp_path: Path) -> None:
+    file = write_h5(tmp_path / "a.h5", {"a": np.arange(10), "b": np.arange(8)})
+    with pytest.raises(LayoutError, match=r"'a' \(10 rows of table '/'\), 'b' \(8 rows of table '/b'\)"):
+        hf_h5.H5TorchView(file, columns=["a", "b"])
+    with pytest.raises(ColumnError, match="'z'"):
+        hf_h5.H5TorchView(file, columns=["a", "z"])
+
+
+def test_no_columns_at_all(tmp_path: Path) -> None:
+    file = write_h5(tmp_path / "a.h5", {"a": np.arange(10)})
+    for load in (hf_h5.H5TorchView, hf_h5.load_dataset, hf_h5.open_dataset):
+        with pytest.raises(OptionError, match="names no column"):
+            load(file, columns=[])
+
+
+def test_files_with_the_same_columns_do_not_stand_side_by_side(tmp_path: Path) -> None:
+    files = [write_h5(tmp_path / f"{number}.h5", {"a": np.arange(3)}) for number in range(2)]
+    with pytest.raises(MismatchError, match="all 2 files have the same columns"):
+        hf_h5.H5TorchView(files, join="columns")
+
+
+@pytest.mark.parametrize("epoch", [-1, None, "1", True, 1.5])
+def test_an_epoch_that_is_none(tmp_path: Path, epoch: Any) -> None:
+    with hf_h5.H5TorchView(write_h5(tmp_path / "a.h5", {"a": np.arange(3)})) as view:
+        with pytest.raises(OptionError, match="epoch="):
+            view.loader(2).set_epoch(epoch)
+        for state in (None, {}, {"version": 1}):
+            with pytest.raises(OptionError, match="no state"):
+                view.loader(2).load_state_dict(state)
+        for sampler in (view.sampler, view.loader):
+            with pytest.raises(OptionError, match="batch_size=0"):
+                sampler(0)
+
+
+@pytest.mark.parametrize("made", [None, 5, np.zeros(1), {"n": 5}], ids=repr)
+def test_functions_that_return_no_columns(tmp_path: Path, made: Any) -> None:
+    with hf_h5.H5TorchView(write_h5(tmp_path / "a.h5", {"a": np.arange(3)})) as view:
+        with pytest.raises(FormatError, match="the function of the view made"):
+            view.with_transform(lambda batch: made)[0]
+        with pytest.raises(TypeError, match="not a function"):
+            view.with_transform(3)
+
+
+def test_things_that_are_no_files_or_splits(tmp_path: Path) -> None:
+    file = write_h5(tmp_path / "a.h5", {"a": np.arange(3)})
+    with pytest.raises(OptionError, match="from_dataset"):
+        hf_h5.H5TorchView(hf_h5.load_dataset(file, split="train"))
+    with pytest.raises(OptionError, match="split="):
+        hf_h5.H5TorchView(file, split=["train"])
+    for seed in (-1, "a"):
+        with pytest.raises(OptionError, match="seed="):
+            hf_h5.verify(file, sample=2, seed=seed)
+    with pytest.raises(OptionError, match="max_shard_size=0"):
+        hf_h5.distributed.make_plan(file, 0)

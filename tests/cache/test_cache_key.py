@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-import hf_h5  # noqa: F401  registers the builder
+import hf_h5
 from tests.written import write_digits, write_h5
 
 NAMES = ["zero", "one", "two"]
@@ -199,3 +199,19 @@ def test_what_was_let_in_once_is_refused_again_without_leave(tmp_path: Path) -> 
     datasets.load_dataset("hf_h5", **load, allow_external=str(tmp_path))
     with pytest.raises(PermissionError, match="external link"):
         datasets.load_dataset("hf_h5", **load)
+
+
+def test_a_file_that_the_library_finds_by_its_last_name_counts(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    file = write_h5(tmp_path / "old" / "rows.h5", {"x": np.arange(4)})
+    with h5py.File(tmp_path / "old" / "a.h5", "w") as out:
+        out["x"] = h5py.ExternalLink(str(file), "/x")
+    moved = (tmp_path / "old").rename(tmp_path / "new")
+
+    def rows() -> list[int]:
+        cache = str(tmp_path / "cache")
+        return list(hf_h5.load_dataset(moved / "a.h5", split="train", allow_external=tmp_path, cache_dir=cache)["x"])
+
+    assert rows() == [0, 1, 2, 3]
+    write_h5(moved / "rows.h5", {"x": np.arange(4) + 50})
+    assert rows() == [50, 51, 52, 53]

@@ -12,6 +12,7 @@ import pytest
 
 import hf_h5
 from hf_h5 import describe
+from hf_h5.cli import main
 from hf_h5.tools.console import Console
 from hf_h5.tools.describe import run_describe
 
@@ -83,3 +84,18 @@ def test_on_a_terminal_names_of_tables_stand_out_and_nothing_else_changes(
     coloured = described(file, capsys)
     assert "\x1b[1m* /" in coloured
     assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
+
+
+def test_splits_by_name_are_looked_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "robot.h5"
+    with h5py.File(file, "w") as out:
+        for number in range(3):
+            out[f"data/demo_{number}/x"] = np.arange(3 + number)
+        out["mask/train"], out["mask/test"] = [b"demo_0", b"demo_2"], [b"demo_1"]
+    assert main(["describe", str(file), "--splits", "train=/mask/train", "--splits", "test=/mask/test"]) == 0
+    printed = capsys.readouterr().out
+    assert "splits: train 2 rows, test 1 row" in printed
+    # Splits share what the file stores.
+    assert "3 rows, 2 columns, 96 B in the file" in printed
+    assert main(["describe", str(file), "--splits", "train=/mask/none"]) == 2
+    assert "splits=False" in capsys.readouterr().err

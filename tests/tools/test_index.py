@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import h5py
 import pytest
 
 from hf_h5.cli import main
@@ -26,3 +27,11 @@ def test_an_index_is_written_beside_each_file(tmp_path: Path, capsys: pytest.Cap
 def test_what_has_no_index_is_named(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["index", file]) == 2
     assert file in capsys.readouterr().err
+
+
+def test_budgets_are_raised_as_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with h5py.File(tmp_path / "deep.h5", "w") as out:
+        out["/".join(["g"] * 80) + "/x"] = [1, 2, 3]
+    assert main(["index", str(tmp_path / "deep.h5")]) == 2
+    assert "depth" in capsys.readouterr().err
+    assert main(["index", str(tmp_path / "deep.h5"), "--limits", "depth=100"]) == 0

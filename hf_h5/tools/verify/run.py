@@ -82,6 +82,8 @@ def verify(
     """
     if sample is not None and (not isinstance(sample, int) or sample < 1):
         raise OptionError(f"sample={sample!r} is not a number of rows")
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise OptionError(f"seed={seed!r} is not an integer from 0 on")
     chosen = make_options(**options)
     names = expand_files(files)
     tables = _chosen_splits(resolve(names, chosen).splits, split, names[0])
