@@ -143,7 +143,7 @@ MEANINGLESS = {
     # The files stay as they are.
     "upload": CONVERTING | SEVERAL | {"arrays"},
     "repack": EVERY - {"columns", "allow_external", "limits"},
-    "index": EVERY,
+    "index": EVERY - {"limits"},
     "completion": EVERY,
 }
 """The options of the package that say nothing in a command; whoever adds an option says here where it is no flag."""

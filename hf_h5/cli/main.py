@@ -30,7 +30,7 @@ _INTERRUPTED = 128 + signal.SIGINT
 _CLOSED_PIPE = 141  # 128 + SIGPIPE, which Windows lacks: what a shell reports for `command | head`
 
 _EPILOG = """\
-exit codes: 0 done, 1 a difference or something broken was found, 2 wrong usage or bad file
+exit codes: 0 done, 1 found a difference or damage, 2 wrong usage or bad file
 example: hf-h5 describe data.h5    what is in the file, and how it will load
 """
 

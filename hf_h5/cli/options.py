@@ -21,7 +21,7 @@ _OF_SOME: dict[str, dict[str, Any]] = {
     "arrays": {"choices": ("array", "list"), "help": "list: fixed-length lists, without offsets"},
     "join": {"choices": ("rows", "columns"), "help": "files one after the other, or side by side"},
     "on_bad_files": {"choices": ("error", "warn", "skip"), "help": "what to do about damaged files"},
-    "batch_size": {"type": int, "metavar": "ROWS", "help": "rows converted at a time; default: as many as fill 16 MB"},
+    "batch_size": {"type": int, "metavar": "ROWS", "help": "rows converted at a time; default: 16 MB of them"},
     "on_bad_rows": {"choices": ("error", "skip"), "help": "what to do about rows that cannot be read"},
 }
 """Options that mean something in some commands only, and how argparse takes them."""
@@ -47,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser, *others: str) -> None:
         "--isolate",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="run the HDF5 library in a process of its own; default: for the scan of URLs",
+        help="run the HDF5 library apart; default: to scan URLs",
     )
     for name in others:
         group.add_argument(f"--{name.replace('_', '-')}", **_OF_SOME[name])
