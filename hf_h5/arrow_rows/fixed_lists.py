@@ -30,9 +30,19 @@ def with_loose_lists(table: pa.Table) -> pa.Table:
     What a stream hands to ``datasets``, which takes rows out of slices when it shuffles; it casts them to the stream's
     features afterwards.
     """
-    if not any(has_nested_fixed_lists(kind) for kind in table.schema.types):
-        return table
-    return table.cast(pa.schema([field.with_type(_loose(field.type)) for field in table.schema]))
+    for number, field in enumerate(table.schema):
+        # Nulls that have no type are the same in every row.
+        if has_nested_fixed_lists(field.type) and not _holds_nulls_alone(field.type):
+            loose = field.with_type(_loose(field.type))
+            table = table.set_column(number, loose, table.column(number).cast(loose.type))
+    return table
+
+
+def _holds_nulls_alone(kind: pa.DataType) -> bool:
+    """Whether a type has values of the null type, to whose lists Arrow has no cast."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _holds_nulls_alone(kind.storage_type)
+    return pa.types.is_null(kind) or any(_holds_nulls_alone(kind.field(n).type) for n in range(kind.num_fields))
 
 
 def _loose(kind: pa.DataType) -> pa.DataType:
