@@ -106,10 +106,10 @@ def _folder(name: str) -> dict[str, Any]:
     if not any(map(has_signature, chosen)):
         # Names of other files look like splits, such as a script train.py.
         return {"data_files": {"train": "**"}, "data_dir": place}
-    others = f"{os.path.relpath(left_out[0], name)!r}" + (f" and {len(left_out) - 1} more" if left_out[1:] else "")
+    first, more = os.path.relpath(left_out[0], name), f" and {len(left_out) - 1} more are" if left_out[1:] else " is"
     warn(
-        f"of the folder {name} {others} are left out, as the names of other files there say splits and these none; "
-        "name the files, as a list or by split, to load all of them",
+        f"of the folder {name} {first!r}{more} left out, as the names of other files there say splits and these none; "
+        "name the files, as a list or by split, to load all of them"
     )
     return {"data_dir": place}
 

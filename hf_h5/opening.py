@@ -50,7 +50,7 @@ def describe(file: Any, **options: Any) -> Schema:
         A path, or an open ``h5py.File`` or group.
     **options
         The options of the package that concern what is read; see the reference page. With ``table``, ``columns``,
-        ``class_labels`` or ``features`` the schema holds only the table that these make.
+        ``class_labels``, ``features`` or ``splits`` by name the schema holds only the table that these make.
 
     Returns
     -------

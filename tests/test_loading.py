@@ -124,7 +124,7 @@ def test_names_of_other_files_choose_no_splits(tmp_path: Path) -> None:
 def test_files_that_no_split_of_a_folder_takes_are_named(tmp_path: Path) -> None:
     write_digits(tmp_path / "a.h5", seed=1)
     write_digits(tmp_path / "train_b.h5", seed=2)
-    with pytest.warns(H5Warning, match="'a.h5' are left out"):
+    with pytest.warns(H5Warning, match="'a.h5' is left out"):
         loaded = hf_h5.load_dataset(tmp_path, split="train", streaming=True)
     assert labels(loaded) == rows_of(2)
 

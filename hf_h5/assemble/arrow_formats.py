@@ -68,15 +68,12 @@ def format_rows(
         if not empty:
             raise
         # Of numbers they are not-a-number; it is lists, and arrays, that the formatters stack.
-        lists = [name for name in empty if pa.types.is_nested(table[name].type) or _is_extension(table[name].type)]
+        kinds = {name: table[name].type for name in empty}
+        lists = [name for name in empty if pa.types.is_nested(kinds[name]) or isinstance(kinds[name], pa.ExtensionType)]
         raise FormatError(
             f"rows of column {(lists or empty)[0]!r} have no value, which format {kind!r} cannot hold among arrays",
             hint="leave it out with select_columns([...]), or use with_format('arrow')",
         ) from error
-
-
-def _is_extension(kind: pa.DataType) -> bool:
-    return isinstance(kind, pa.BaseExtensionType)
 
 
 def progress_bar(n_rows: int, title: str) -> Any:

@@ -16,7 +16,15 @@ from .schema import Column, Take
 from .tree import DatasetNode
 from .types import Stored
 
-__all__ = ["attribute_column", "constant_column", "counter_column", "dataset_columns", "shown_name"]
+__all__ = [
+    "attribute_column",
+    "codes_text",
+    "constant_column",
+    "counter_column",
+    "dataset_columns",
+    "shown_name",
+    "stored_integers",
+]
 
 
 def shown_name(name: str) -> str:
@@ -91,8 +99,12 @@ def _labelled(column: Column, label: Label) -> Column:
         return replace(column, element=label, row_shape=())
     if column.take == "whole" and all(size == 1 for size in column.row_shape[1:]):
         return replace(column, element=label)  # one label per step of an episode
-    names = {str(code): name for name, code in zip(label.names, label.codes, strict=True)}
-    return replace(column, element=Number(stored_integers(column)), attrs={**column.attrs, "enum": names})
+    return replace(column, element=Number(stored_integers(column)), attrs={**column.attrs, "enum": codes_text(label)})
+
+
+def codes_text(label: Label) -> dict[str, str]:
+    """Stored numbers and their names, as attributes have them."""
+    return {str(code): name for name, code in zip(label.names, label.codes, strict=True)}
 
 
 def stored_integers(column: Column) -> np.dtype[Any]:

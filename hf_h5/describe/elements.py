@@ -28,6 +28,7 @@ __all__ = [
     "feature_spec",
     "feature_text",
     "is_array",
+    "leaf_spec",
 ]
 
 # Of the names of classes, as many are shown as fit beside the rest of a line.
@@ -189,6 +190,17 @@ def feature_text(spec: FeatureSpec) -> str:
     if kind.startswith("Array"):
         return f"{kind}(shape={tuple(spec['shape'])}, dtype={spec['dtype']!r})"
     return f"{kind}()"
+
+
+def leaf_spec(spec: FeatureSpec) -> FeatureSpec:
+    """The feature inside of all lists; a dict of them is a leaf.
+
+    >>> leaf_spec({"feature": {"dtype": "int8", "_type": "Value"}, "length": 3, "_type": "List"})
+    {'dtype': 'int8', '_type': 'Value'}
+    """
+    while isinstance(spec.get("_type"), str) and isinstance(spec.get("feature"), dict):
+        spec = spec["feature"]
+    return spec
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -80,24 +80,30 @@ class Options:
         return {name: plain_spec(feature) for name, feature in self.features.to_dict().items()}
 
 
-def count_bytes(size: int | str, name: str) -> int:
+def count_bytes(size: int | str, name: str, *, least: int = 0) -> int:
     """Read a number of bytes, given as such or with a unit; ``name`` is the argument's, for the message.
 
     Raises
     ------
     OptionError
-        If it is no number of bytes.
+        If it is no number of bytes, or fewer than ``least``.
 
     Examples
     --------
     >>> count_bytes("256MB", "cache_bytes"), count_bytes("1.5 GiB", "cache_bytes"), count_bytes(0, "cache_bytes")
     (256000000, 1610612736, 0)
     """
-    if isinstance(size, int) and not isinstance(size, bool) and size >= 0:
-        return size
+    count = size if isinstance(size, int) and not isinstance(size, bool) else _count_of_text(size)
+    if count is None or count < least:
+        what = "no number of bytes" + (f" from {least} on" if count is not None and count >= 0 else "")
+        raise OptionError(f"{name}={size!r} is {what}", hint=f'write {name}="256MB" or {name}=256_000_000')
+    return count
+
+
+def _count_of_text(size: Any) -> int | None:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", size.lower()) if isinstance(size, str) else None
     if found is None or (found[3] and not found[2]):
-        raise OptionError(f"{name}={size!r} is no number of bytes", hint=f'write {name}="256MB" or {name}=256_000_000')
+        return None
     return int(float(found[1]) * (_BINARY_UNITS[found[2]] if found[3] else _UNITS[found[2]]))
 
 

@@ -59,11 +59,7 @@ def make_plan(
     """
     if format not in FORMATS:
         raise OptionError(f"format={format!r} is not one of {', '.join(map(repr, FORMATS))}")
-    target = count_bytes(target_shard_bytes, "max_shard_size")
-    if not target:
-        raise OptionError(
-            f"max_shard_size={target_shard_bytes!r} leaves no room for rows", hint='"500MB" is the default'
-        )
+    target = count_bytes(target_shard_bytes, "target_shard_bytes", least=1)
     chosen = make_options(**options)
     named = _named(files)
     tables = resolve({split: list(names) for split, names in named.items()}, chosen).splits

@@ -41,7 +41,7 @@ _CHANGES = (
     "set_column",
     "slice",
 )
-# Those that copy values.
+# Those of them that copy values.
 _COPYING = ("cast", "combine_chunks", "filter", "flatten")
 # Ways to all rows, which ``datasets`` and its users go besides ``fast_gather``, ``fast_slice`` and ``to_reader``.
 _READS = ("__getitem__", "column", "equals", "itercolumns", "to_batches", "to_pandas", "to_pydict", "to_pylist")
@@ -146,8 +146,8 @@ class H5MappedTable(MemoryMappedTable):  # type: ignore[misc]
 
 
 def _checked(name: str) -> Callable[..., Any]:
-    """A method of the table that looks at all rows, or hands them on, after a look at the files."""
-    read = getattr(MemoryMappedTable, name)
+    """A method of the table that looks at rows, or hands them on, after a look at the files."""
+    read = getattr(H5MappedTable, name)
 
     def method(self: H5MappedTable, *args: Any, **kwargs: Any) -> Any:
         self.check_files()
@@ -162,8 +162,6 @@ def _remade(name: str) -> Callable[..., H5MappedTable]:
     change = getattr(MemoryMappedTable, name)
 
     def method(self: H5MappedTable, *args: Any, **kwargs: Any) -> H5MappedTable:
-        if name in _COPYING:
-            self.check_files()
         made = change(self, *args, **kwargs)
         return H5MappedTable(made.table, self.rows, made.replays)
 
@@ -174,7 +172,7 @@ def _remade(name: str) -> Callable[..., H5MappedTable]:
 
 for _name in _CHANGES:
     setattr(H5MappedTable, _name, _remade(_name))
-for _name in _READS:
+for _name in (*_COPYING, *_READS):
     setattr(H5MappedTable, _name, _checked(_name))
 
 

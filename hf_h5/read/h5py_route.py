@@ -34,7 +34,6 @@ __all__ = ["LibraryFiles", "read_into_box", "read_rows", "read_whole"]
 
 # A scattered read of a contiguous dataset joins rows that lie closer than this: one call costs some 10 us.
 _JOINED_BYTES = 1 << 16
-_MEMORY_DRIVERS = ("core", "fileobj")
 # Open handles per reader; a process may have 1,024 files open, some systems allow fewer.
 _MAX_OPEN = 32
 
@@ -50,8 +49,8 @@ class LibraryFiles:
 
     def __init__(self, pinned: Mapping[str, h5py.File]) -> None:
         self._pinned = pinned
-        # What a file of that name on a disk holds is something else.
-        self.in_memory = frozenset(name for name, file in pinned.items() if file.driver in _MEMORY_DRIVERS)
+        # What a file of that name on a disk holds may be something else.
+        self.in_memory = frozenset(name for name, file in pinned.items() if _lives_in_memory(file))
         self._open: OrderedDict[str, h5py.File] = OrderedDict()
         # The library works on one thread at a time anyway; the lock keeps a file from being closed under a reader.
         self._lock = threading.RLock()
@@ -95,6 +94,12 @@ class LibraryFiles:
         with self._lock:
             while self._open:
                 self._open.popitem()[1].close()
+
+
+def _lives_in_memory(file: h5py.File) -> bool:
+    """Whether the file has no copy on a disk, or may have been changed since it was read from there."""
+    is_copy = file.driver == "core" and file.mode == "r" and os.path.exists(file.filename)
+    return file.driver in ("core", "fileobj") and not is_copy
 
 
 def read_rows(dataset: h5py.Dataset, column: Column, rows: Rows) -> NDArray[Any]:

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..describe.elements import Binary, Element, FeatureSpec, Label, Number, Ragged, Text, feature_text
+from ..describe.columns import codes_text
+from ..describe.elements import Binary, Element, FeatureSpec, Label, Number, Ragged, Text, feature_text, leaf_spec
 from ..describe.schema import Column, Part, Table
 from ..errors import ColumnError, OptionError, closest_names
-from .labels import as_numbers, as_read, asked_names, codes_text, own_label
+from .labels import as_numbers, as_read, asked_names, own_label
 
 __all__ = [
     "choose_columns",
@@ -230,7 +231,7 @@ def with_named_splits(table: Table, splits: Mapping[str, Sequence[str]], *, file
 def _featured(column: Column, spec: FeatureSpec, file: str, *, is_part: bool) -> Column:
     if _same(spec, column.inferred):
         return replace(column, feature=None)
-    own = own_label(column) if _leaf(spec).get("_type") == "ClassLabel" else None
+    own = own_label(column) if leaf_spec(spec).get("_type") == "ClassLabel" else None
     column = as_numbers(column, spec) if own is None else replace(column, element=own)
     asked = asked_names(column.element, spec)
     if asked != column.element:
@@ -245,7 +246,7 @@ def _featured(column: Column, spec: FeatureSpec, file: str, *, is_part: bool) ->
 
 def _element_for(column: Column, spec: FeatureSpec) -> tuple[Element, Any]:
     """The element, and row shape, from which ``spec`` is made with the least detour."""
-    element, shape, leaf = column.element, column.row_shape, _leaf(spec)
+    element, shape, leaf = column.element, column.row_shape, leaf_spec(spec)
     kind = leaf.get("_type")
     wants_bytes = kind in _MEDIA or (kind == "Value" and leaf.get("dtype") in _BYTES)
     is_byte_list = isinstance(element, Ragged) and element.item == Number(np.dtype(np.uint8)) and not element.shape
@@ -280,12 +281,6 @@ def _widened(element: Number, leaf: FeatureSpec) -> Number:
     return element
 
 
-def _leaf(spec: FeatureSpec) -> FeatureSpec:
-    while isinstance(spec.get("_type"), str) and isinstance(spec.get("feature"), dict):
-        spec = spec["feature"]
-    return spec
-
-
 def _same(one: FeatureSpec, other: FeatureSpec) -> bool:
     return feature_text(_canonical(one)) == feature_text(_canonical(other)) and _names(one) == _names(other)
 
@@ -300,4 +295,4 @@ def _canonical(spec: FeatureSpec) -> FeatureSpec:
 
 
 def _names(spec: FeatureSpec) -> Any:
-    return _leaf(spec).get("names") if _leaf(spec).get("_type") == "ClassLabel" else None
+    return leaf_spec(spec).get("names") if leaf_spec(spec).get("_type") == "ClassLabel" else None

@@ -6,18 +6,27 @@ names are others altogether are the asked-for names those of the stored numbers,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from ..describe.columns import stored_integers
-from ..describe.elements import Element, FeatureSpec, Label, Number, Ragged, Struct
+from ..describe.columns import codes_text, stored_integers
+from ..describe.elements import (
+    Element,
+    FeatureSpec,
+    Label,
+    Number,
+    Ragged,
+    Struct,
+    feature_spec,
+    feature_text,
+    leaf_spec,
+)
 from ..describe.schema import Column
 from ..errors import OptionError
 
-__all__ = ["as_numbers", "as_read", "asked_names", "codes_text", "own_label"]
+__all__ = ["as_numbers", "as_read", "asked_names", "own_label"]
 
 
 def own_label(column: Column) -> Label | None:
@@ -32,7 +41,7 @@ def own_label(column: Column) -> Label | None:
 
 def asked_names(element: Element, spec: FeatureSpec) -> Element:
     """The element with the names that a feature has for its labels, at any depth."""
-    inner = _without_lists(spec)
+    inner = leaf_spec(spec)
     match element:
         case Label(names) if inner.get("_type") == "ClassLabel" and inner.get("names"):
             wanted = tuple(inner["names"])
@@ -80,8 +89,8 @@ def _label_as_read(own: Label, asked: Label, column: Column, file: str) -> Label
     if all(place.get(name, code) == code for name, code in zip(own.names, own.codes, strict=True)):
         return asked
     raise OptionError(
-        f"column {column.name!r} has names of its own ({_listed(own.names)}), and the names that were asked for lack "
-        f"{lacking[0]!r}",
+        f"column {column.name!r} is {feature_text(feature_spec(own, ()))} in the file, and the names that were asked "
+        f"for lack {lacking[0]!r}",
         file=column.file or file,
         path=column.path or None,
         hint="give all of the file's names, in the order that you want, and others beside them; "
@@ -97,7 +106,7 @@ def as_numbers(column: Column, spec: FeatureSpec) -> Column:
     OptionError
         If it asks for neither names nor numbers.
     """
-    element, wanted = column.element, _without_lists(spec)
+    element, wanted = column.element, leaf_spec(spec)
     label = element.item if isinstance(element, Ragged) else element
     if not isinstance(label, Label) or wanted.get("_type") != "Value" or column.take == "derived":
         return column
@@ -114,18 +123,3 @@ def as_numbers(column: Column, spec: FeatureSpec) -> Column:
     else:
         numbers = Number(stored_integers(column))
     return replace(column, element=numbers, attrs={**column.attrs, "enum": codes_text(label)})
-
-
-def codes_text(label: Label) -> dict[str, str]:
-    """Stored numbers and their names, as attributes have them."""
-    return {str(code): name for name, code in zip(label.names, label.codes, strict=True)}
-
-
-def _without_lists(spec: FeatureSpec) -> dict[str, Any]:
-    while isinstance(spec.get("_type"), str) and isinstance(spec.get("feature"), dict):
-        spec = spec["feature"]
-    return dict(spec)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")

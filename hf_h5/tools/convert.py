@@ -115,7 +115,9 @@ def run_convert(
     """
     told = console or Console()
     runner = _runner(engine, num_proc, address)
-    plan = make_plan(list(files), count_bytes(max_shard_size, "max_shard_size"), format=format, **(options or {}))
+    plan = make_plan(
+        list(files), count_bytes(max_shard_size, "max_shard_size", least=1), format=format, **(options or {})
+    )
     open_output(plan, output, overwrite=overwrite).sweep(elsewhere=False)
     retries = _run(plan, output, runner, told, say or told.say, range(len(plan.shards)))
     _tell_result(replace(finalize(plan, output), retries=retries), plan, told, say)
@@ -133,7 +135,9 @@ def run_plan(
 ) -> int:
     """Write the plan of a conversion to a file, for `run_shards`; the parameters are those of `run_convert`."""
     told = console or Console()
-    plan = make_plan(list(files), count_bytes(max_shard_size, "max_shard_size"), format=format, **(options or {}))
+    plan = make_plan(
+        list(files), count_bytes(max_shard_size, "max_shard_size", least=1), format=format, **(options or {})
+    )
     save_plan(plan, plan_file)
     facts = {"plan": plan_file, "id": plan.id, "shards": len(plan.shards), "rows": plan.num_rows}
     told.result(f"{plan_file}: {plan}", {**facts, "skipped": list(plan.skipped)}, brief=str(len(plan.shards)))

@@ -13,6 +13,7 @@ import pytest
 
 import hf_h5
 from hf_h5.errors import ColumnError, DataError, FormatError, LayoutError, MismatchError, OptionError
+from hf_h5.tools.convert import run_convert
 from tests.bad_input.doors import DOORS, cached, direct, refusal, streamed
 from tests.written import write_digits, write_h5
 
@@ -175,5 +176,8 @@ def test_things_that_are_no_files_or_splits(tmp_path: Path) -> None:
     for seed in (-1, "a"):
         with pytest.raises(OptionError, match="seed="):
             hf_h5.verify(file, sample=2, seed=seed)
-    with pytest.raises(OptionError, match="max_shard_size=0"):
-        hf_h5.distributed.make_plan(file, 0)
+    for size in (0, "0MB", -5):
+        with pytest.raises(OptionError, match="target_shard_bytes="):
+            hf_h5.distributed.make_plan(file, size)
+        with pytest.raises(OptionError, match="max_shard_size="):
+            run_convert([str(file)], str(tmp_path / "out"), max_shard_size=size)

@@ -190,3 +190,12 @@ def test_a_closed_file_in_memory_is_not_the_one_of_its_name_on_the_disk(tmp_path
     handle.close()
     with pytest.raises(ClosedError, match="in memory"):
         view[:]
+
+
+def test_a_file_that_was_read_into_memory_as_it_is_can_be_sent(tmp_path: Path) -> None:
+    path = write_h5(tmp_path / "a.h5", {"x": np.arange(5)})
+    with h5py.File(path, "r", driver="core") as handle:
+        view = hf_h5.H5TorchView(handle).with_format("numpy")
+        again = pickle.loads(pickle.dumps(view))
+    # The one that stays goes on with the file of that name.
+    assert view[:]["x"].tolist() == again[:]["x"].tolist() == [0, 1, 2, 3, 4]
