@@ -104,12 +104,18 @@ class RemoteFile:
         """
         self._of_this_process()
         self._expect_inside(offsets, sizes)
+        coming = [self._take_coming(offset, size) for offset, size in zip(offsets, sizes, strict=True)]
+        return self._fetch_all(offsets, sizes, coming)
+
+    def _fetch_all(
+        self, offsets: Sequence[int], sizes: Sequence[int], coming: Sequence[Future[memoryview] | None]
+    ) -> list[memoryview]:
+        """The bytes of each range, of which some may be coming already."""
         found: list[memoryview | Future[memoryview]] = []
         tasks = []
-        for offset, size in zip(offsets, sizes, strict=True):
-            coming = self._take_coming(offset, size)
-            if coming is not None:
-                found.append(coming)
+        for offset, size, begun in zip(offsets, sizes, coming, strict=True):
+            if begun is not None:
+                found.append(begun)
                 continue
             out = memoryview(bytearray(size))
             found.append(out)
@@ -158,11 +164,18 @@ class RemoteFile:
         if self.index is not None and (found := self.index.image.read(offset, size)) is not None:
             return found
         if size >= _LARGE_BYTES:
-            return self.read_ranges([offset], [size])[0]
+            return self._fetch_now([offset], [size])[0]
         if not self._is_followed and self.index is None:
             self._is_followed = True
             self._follow()
         return self._from_pages(offset, size)
+
+    def _fetch_now(self, offsets: Sequence[int], sizes: Sequence[int]) -> list[memoryview]:
+        """Ranges for the library, which are not taken from what is coming.
+
+        A thread that fetches ahead may be about to collect an object of `h5py`, and wait for the library's call.
+        """
+        return self._fetch_all(offsets, sizes, [None] * len(offsets))
 
     def put_pages(self, offset: int, content: bytes | memoryview) -> None:
         """Keep whole pages in memory; the last one of the file may be shorter."""
@@ -190,7 +203,7 @@ class RemoteFile:
         offsets = [first * PAGE_BYTES for first, _ in runs]
         stops = [min(last * PAGE_BYTES, self.facts.size) for _, last in runs]
         inside = [(offset, stop - offset) for offset, stop in zip(offsets, stops, strict=True) if stop > offset]
-        found = self.read_ranges([offset for offset, _ in inside], [size for _, size in inside])
+        found = self._fetch_now([offset for offset, _ in inside], [size for _, size in inside])
         for (offset, _), content in zip(inside, found, strict=True):
             self.put_pages(offset, content)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .file import RemoteFile
@@ -42,10 +45,28 @@ class RemoteStream(io.RawIOBase):
     def readinto(self, out: Any) -> int:
         """Fill as much of ``out`` as the file has."""
         try:
-            content = self.file.read_for_library(self._place, len(out))
+            with _no_collection():
+                content = self.file.read_for_library(self._place, len(out))
         except BaseException as error:
             self.error = error
             raise
         out[: len(content)] = content
         self._place += len(content)
         return len(content)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep Python's collector from running while threads fetch what a call of the HDF5 library waits for.
+
+    `h5py` holds its lock during that call, and takes it to drop an object of its own. A thread that fetches (or one of
+    `fsspec`) and whose turn it is to collect such an object would wait for the call, and the call for it, for ever.
+    The lock lets one thread at a time come here, and no process is forked meanwhile: `h5py` takes it for a fork, too.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

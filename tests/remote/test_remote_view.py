@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
 
 import fsspec
+import h5py
 import numpy as np
 import pytest
 
@@ -15,6 +18,7 @@ import hf_h5
 from hf_h5.errors import FileChangedError, H5Warning, OptionError
 from hf_h5.hub.sidecar import write_index
 from hf_h5.remote import secrets, structure
+from hf_h5.remote.http import HttpFile
 from hf_h5.remote.known import open_file
 
 from .conftest import N_ROWS
@@ -70,8 +74,6 @@ def test_with_an_index_opening_takes_few_requests(server: Server, file: Path) ->
 def test_without_an_index_the_trees_of_chunks_are_followed_level_by_level(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import h5py
-
     with h5py.File(tmp_path / "deep.h5", "w") as handle:
         images = handle.create_dataset("images", (9000, 300), "u1", chunks=(1, 300), compression="gzip")
         for number in range(9000):
@@ -89,8 +91,6 @@ def test_without_an_index_the_trees_of_chunks_are_followed_level_by_level(
 
 
 def test_many_columns_are_asked_for_together(server: Server, tmp_path: Path) -> None:
-    import h5py
-
     with h5py.File(tmp_path / "many.h5", "w") as handle:
         for number in range(30):
             handle.create_dataset(f"c{number}", data=np.arange(5000) + number, chunks=(500,), compression="gzip")
@@ -109,8 +109,6 @@ def test_many_columns_are_asked_for_together(server: Server, tmp_path: Path) -> 
 def test_an_index_that_does_not_belong_is_left_out_with_a_warning(
     server: Server, file: Path, values: dict[str, Any], tmp_path: Path, damage: str
 ) -> None:
-    import h5py
-
     other = tmp_path / "other.h5"
     other.write_bytes(file.read_bytes())
     with h5py.File(other, "r+") as handle:
@@ -184,3 +182,30 @@ def test_with_isolate_rows_are_the_same(server: Server, values: dict[str, Any]) 
         warnings.simplefilter("error", H5Warning)
         with hf_h5.H5TorchView(f"{server.url}/a.h5", isolate=True) as view:
             assert_same(view.with_format("numpy")[[5, 500]], values, [5, 500])
+
+
+@pytest.mark.timeout(60)
+def test_a_thread_that_fetches_does_not_collect_what_belongs_to_h5py(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would wait for the lock of `h5py`, held by the call that waits for this thread."""
+    with h5py.File(tmp_path / "many.h5", "w") as handle:
+        for number in range(30):
+            handle.create_dataset(f"c{number}", data=np.arange(5000) + number, chunks=(500,), compression="gzip")
+    server.files["many.h5"] = (tmp_path / "many.h5").read_bytes()
+    spaces, in_threads = [h5py.h5s.create_simple((1,)) for _ in range(1000)], []
+    fetch = HttpFile.fetch
+
+    def fetch_with_litter(self: HttpFile, *arguments: Any) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            cycle: list[Any] = [spaces.pop()]
+            cycle.append(cycle)
+            del cycle
+            in_threads.append([[] for _ in range(5000)])  # so many that it is time to collect
+        fetch(self, *arguments)
+
+    monkeypatch.setattr(HttpFile, "fetch", fetch_with_litter)
+    with hf_h5.H5TorchView(f"{server.url}/many.h5", isolate=False) as view:
+        assert in_threads
+        assert int(view[4999]["c7"]) == 5006
+    assert gc.isenabled()
