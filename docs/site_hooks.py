@@ -36,7 +36,7 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
 
 def _with_helps(markdown: str) -> str:
     """Each command below its heading; those that have none come last."""
-    from hf_h5.cli.main import make_parser
+    from hf_h5.cli.commands import make_parser
 
     os.environ["COLUMNS"] = "86"
     (commands,) = (action for action in make_parser()._actions if action.dest == "command")

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from hf_h5.cli import main, messages, options
-from hf_h5.cli.main import make_parser
+from hf_h5.cli.commands import make_parser
 from hf_h5.cli.style import CommandParser
 from hf_h5.describe.options import CHOICES, Options, make_options
 from hf_h5.errors import DamagedFileError
@@ -296,6 +296,22 @@ def test_an_interrupt_ends_the_command_with_one_word(tmp_path: Path) -> None:
         _, err = running.communicate(timeout=60)
     assert running.returncode == 130
     assert err == "\ninterrupted\n"
+
+
+def test_an_interrupt_while_modules_are_imported_ends_as_quietly() -> None:
+    code = """
+import sys
+class Interrupted:
+    def find_spec(self, name, path=None, target=None):
+        if name == "hf_h5.cli.commands":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+from hf_h5.cli import main
+sys.exit(main(["--version"]))
+"""
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=100)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\ninterrupted\n")
 
 
 def test_each_warning_is_printed_once_as_a_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import hf_h5
-from hf_h5.cli.main import make_parser
+from hf_h5.cli.commands import make_parser
 from hf_h5.describe.options import Options
 
 REPOSITORY = Path(__file__).parents[1]

@@ -396,6 +396,19 @@ def test_arguments_that_make_no_sense_are_errors(view: Any, settings: dict[str, 
         view.loader(**settings)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("num_workers", "threads of this process"),
+        ("collate_fn", "with_transform"),
+        ("batchsize", "batch_size, shuffle, seed"),
+    ],
+)
+def test_arguments_of_a_dataloader_say_what_to_do_instead(view: Any, name: str, said: str) -> None:
+    with pytest.raises(OptionError, match=rf"loader\(\) has no argument {name}=\n  hint: .*{said}"):
+        view.loader(8, **{name: 2})
+
+
 def test_the_report_counts_what_the_order_costs(view: Any) -> None:
     report = view.loader(8, shuffle=True, shuffle_bytes=3000).report()
     assert report.decodes_per_chunk == 1

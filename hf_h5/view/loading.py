@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from inspect import signature
+from typing import Any, Never
 
 from ..errors import OptionError
 from ..loader import BatchSampler, Loader, RowSampler
@@ -13,6 +14,14 @@ from .state import ViewState
 __all__ = ["LoadingMethods"]
 
 DEFAULT_SHUFFLE = "64MB"
+
+# What stands in the place of a DataLoader's other arguments.
+_INSTEAD = {
+    "num_workers": "threads of this process read ahead, without it",
+    "prefetch_factor": "prefetch= is how many batches are made ahead",
+    "collate_fn": "pass the function to view.with_transform",
+    "sampler": "view.select chooses rows, shuffle= and seed= their order",
+}
 
 
 class LoadingMethods(ViewState):
@@ -32,6 +41,7 @@ class LoadingMethods(ViewState):
         exact: bool = False,
         pin_memory: bool = False,
         device: Any = None,
+        **others: Never,
     ) -> Loader:
         """An iterable of batches in the view's format, made ahead by threads, without worker processes.
 
@@ -66,8 +76,10 @@ class LoadingMethods(ViewState):
         Raises
         ------
         OptionError
-            If an argument makes no sense, or there are fewer rows than ranks.
+            If an argument makes no sense or there is none of the name, or there are fewer rows than ranks.
         """
+        for name in others:
+            raise OptionError(f"loader() has no argument {name}=", hint=_hint_for(name))
         place = find_rank(rank, world_size)
         window = count_bytes(shuffle_bytes, "shuffle_bytes")
         chosen = (batch_size, shuffle, seed, drop_last, *place, window, exact, prefetch, pin_memory, device)
@@ -96,3 +108,10 @@ class LoadingMethods(ViewState):
         size = 1 if batch_size is None else batch_size
         chosen = (size, shuffle, seed, drop_last, *place, window, exact)
         return (RowSampler if batch_size is None else BatchSampler)(self, Settings(*chosen))
+
+
+def _hint_for(name: str) -> str:
+    if name in _INSTEAD:
+        return f"{_INSTEAD[name]}; torch's DataLoader(view, batch_sampler=view.sampler(...)) takes it"
+    own = [each for each in signature(LoadingMethods.loader).parameters if each not in ("self", "others")]
+    return f"its arguments are {', '.join(own)}"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import hf_h5
-from hf_h5.cli.main import main
+from hf_h5.cli import main
 from hf_h5.errors import DamagedFileError, H5Warning, RefusedError
 from tests.bad_input.doors import DOORS, refusal
 from tests.written import write_h5

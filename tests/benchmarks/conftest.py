@@ -17,6 +17,7 @@ HEADINGS = ("work", "hf_h5, rows/s", "times the rival", "at least", "of the limi
 
 def pytest_addoption(parser) -> None:
     parser.addoption("--quick", action="store_true", help="one round of each conversion")
+    parser.addoption("--memory-as-it-comes", action="store_true", help="hold no memory back for conversions")
 
 
 @pytest.fixture(scope="session")

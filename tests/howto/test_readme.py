@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hf_h5.cli import main
-from hf_h5.cli.main import make_parser
+from hf_h5.cli.commands import make_parser
 from hf_h5.tools.digits import write_digits
 from tests.benchmarks.ratios_picture import PICTURE, draw, read_figures
 from tests.howto.pages import REPOSITORY, blocks

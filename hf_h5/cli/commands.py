@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import traceback
 import warnings
@@ -19,14 +18,13 @@ from . import bench, completion, convert, demo, describe, doctor, index, plan, r
 from .messages import EXPECTED, WarningPrinter, print_error
 from .style import CommandParser, MainHelp
 
-__all__ = ["main"]
+__all__ = ["make_parser", "run_command"]
 
 _COMMANDS = (describe, convert, plan, verify, doctor, bench, repack, index, upload, demo, completion)
 """In the order of the help; a command is a module with ``add_command``, whose ``run`` finds ``arguments.console``, and
 ``arguments.argv`` as it was typed."""
 
 _FAILED = 2
-_INTERRUPTED = 128 + signal.SIGINT
 _CLOSED_PIPE = 141  # 128 + SIGPIPE, which Windows lacks: what a shell reports for `command | head`
 
 _EPILOG = """\
@@ -35,14 +33,8 @@ example: hf-h5 describe data.h5    what is in the file, and how it will load
 """
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``hf-h5`` with the given arguments; those of the process if None.
-
-    Returns
-    -------
-    int
-        The exit code: 0 done, 1 a check found a difference, 2 wrong usage or an unreadable file, 130 interrupted.
-    """
+def run_command(argv: Sequence[str] | None = None) -> int:
+    """Parse, run the command, and return its exit code."""
     parser = make_parser()
     arguments = parser.parse_args(argv)
     if arguments.command is None:
@@ -64,9 +56,6 @@ def _run(arguments: argparse.Namespace) -> int:
         # Python flushes stdout once more at exit, which would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _CLOSED_PIPE
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return _INTERRUPTED
     except EXPECTED as error:
         if arguments.debug:
             traceback.print_exc()
