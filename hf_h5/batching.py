@@ -25,6 +25,7 @@ from .read.packed import PackedTexts
 from .read.packed_rows import read_packed
 from .read.reader import TableReader
 from .read.skipping import read_past
+from .read.waiting import may_wait_for_readers
 from .sharding import BatchSize, join_ranges, plan_batches
 
 __all__ = ["BATCH_BYTES", "CACHE_BYTES", "arrow_batches"]
@@ -78,35 +79,34 @@ def arrow_batches(
     size = _batch_size(options, reader.schema, 2 if are_written else 1)
     pieces = plan_batches(join_ranges(ranges) if are_written else ranges, size, reader.row_groups())
     arrays = BatchArrays(reader.schema.columns, Memory(_FREE_BYTES))
-    with ThreadPoolExecutor(1, thread_name_prefix="hf_h5-ahead") as ahead:
+    ahead = ThreadPoolExecutor(1, thread_name_prefix="hf_h5-ahead")
 
-        def make(shard: int, batch: int, start: int, stop: int) -> Numbered:
-            if options.on_bad_rows == "error":
-                table = to_table(_read(reader, start, stop, arrays, may_map=are_written))
-            else:
-                table = to_table(_read_past(reader, start, stop))
-            if not are_written:
+    def make(shard: int, batch: int, start: int, stop: int) -> Numbered:
+        if options.on_bad_rows == "error":
+            table = to_table(_read(reader, start, stop, arrays, may_map=are_written))
+        else:
+            table = to_table(_read_past(reader, start, stop))
+        if not are_written:
+            reader.check_files(start, stop)
+        return shard, batch, table
+
+    piece = next(pieces, None)
+    coming: Future[Numbered] | None = ahead.submit(make, *piece) if piece else None
+    try:
+        while coming and piece:
+            made = coming.result()
+            _, _, start, stop = piece
+            size.note(made[2].num_rows, made[2].nbytes)
+            # One batch is read while the one before is written.
+            piece = next(pieces, None)
+            coming = ahead.submit(make, *piece) if piece else None
+            yield made
+            del made
+            if are_written:
+                # Until then its numbers may have come from the file itself.
                 reader.check_files(start, stop)
-            return shard, batch, table
-
-        piece = next(pieces, None)
-        coming: Future[Numbered] | None = ahead.submit(make, *piece) if piece else None
-        try:
-            while coming and piece:
-                made = coming.result()
-                _, _, start, stop = piece
-                size.note(made[2].num_rows, made[2].nbytes)
-                # One batch is read while the one before is written.
-                piece = next(pieces, None)
-                coming = ahead.submit(make, *piece) if piece else None
-                yield made
-                del made
-                if are_written:
-                    # Until then its numbers may have come from the file itself.
-                    reader.check_files(start, stop)
-        finally:
-            if coming:
-                coming.cancel()
+    finally:
+        ahead.shutdown(wait=may_wait_for_readers(), cancel_futures=True)
 
 
 def _batch_size(options: Options, table: Table, least: int) -> BatchSize:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import heapq
 import itertools
+import os
 import threading
+import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from ..read.waiting import may_wait_for_readers
+
 __all__ = ["Crew"]
 
 Urgency = tuple[int, int]
+
+# How long the end of the process waits for tasks that are under way.
+_LAST_WAIT_S = 10.0
 
 
 class Crew:
@@ -30,12 +39,13 @@ class Crew:
         self._turns = itertools.count()
         self._changed = threading.Condition()
         self._closed = False
-        # Daemons, so that a program may end in the middle of an epoch.
+        # Daemons, so that a program may end in the middle of an epoch; see _close_all.
         self._threads = [
             threading.Thread(target=self._work, name="hf_h5-loader", daemon=True) for _ in range(n_threads)
         ]
         for thread in self._threads:
             thread.start()
+        _CREWS.add(self)
 
     def submit(self, urgency: Urgency, work: Callable[[], Any]) -> Future[Any]:
         """Have a task done; smaller is more urgent, and of equals the one submitted first."""
@@ -46,15 +56,23 @@ class Crew:
         return future
 
     def close(self) -> None:
-        """Begin no further task, and return when all threads have ended."""
+        """Begin no further task, and return when all threads have ended, as far as this one may wait for them."""
+        self._dismiss()
+        if may_wait_for_readers():
+            self._join(None)
+
+    def _dismiss(self) -> None:
         with self._changed:
             self._closed = True
             tasks, self._tasks = self._tasks, []
             self._changed.notify_all()
         for _, _, future, _ in tasks:
             future.cancel()
+
+    def _join(self, until_s: float | None) -> None:
         for thread in self._threads:
-            thread.join()
+            if thread is not threading.current_thread():  # a task can be what drops the last reference
+                thread.join(None if until_s is None else max(0.0, until_s - time.monotonic()))
 
     def _work(self) -> None:
         while True:
@@ -71,3 +89,26 @@ class Crew:
                 future.set_exception(error)
             # Not held while waiting: what a task has made belongs to the one who takes it.
             del future, work
+
+
+_CREWS: weakref.WeakSet[Crew] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """End the threads of epochs that a program ends in the middle of.
+
+    Python stops a daemon where it next wants the lock of the interpreter. If that is in the middle of a function of
+    PyTorch the process aborts.
+    """
+    crews = list(_CREWS)
+    for crew in crews:
+        crew._dismiss()
+    until_s = time.monotonic() + _LAST_WAIT_S
+    for crew in crews:
+        crew._join(until_s)
+
+
+if hasattr(os, "register_at_fork"):
+    # Threads do not survive a fork.
+    os.register_at_fork(after_in_child=_CREWS.clear)
