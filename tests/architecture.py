@@ -74,6 +74,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "read/reader.py",
         "read/h5py_route.py",
         "read/never_written.py",
+        "read/waiting.py",
         "opening.py",
         "tools/*",
     ),

@@ -1,4 +1,4 @@
-"""An open HDF5 file -> the tree of its groups and datasets, each object once.
+"""An open HDF5 file -> the tree of its groups and datasets, each object once, but for further names that matter.
 
 The C library walks the links and objects (two passes, names and addresses only), so that damage and budgets are
 found before anything is opened; then each dataset is opened once for its type, shape and storage.
@@ -16,10 +16,12 @@ import h5py
 from h5py import h5a, h5d, h5i, h5l, h5o, h5s, h5t
 
 from ..errors import DamagedFileError, H5Error, RefusedError
+from .further_names import FurtherNames, Link
 from .guard import check_external_link, check_storage, check_target
 from .limits import Limits
 from .opening import open_dataset
 from .schema import Note, Storage
+from .second_names import NO_NAMES, Asked, drop_second_names
 from .shared_messages import check_shared_messages
 from .tree import DatasetNode, GroupNode, Tree
 from .types import Stored, UnreadableTypeError, interpret_type, type_depth
@@ -59,7 +61,9 @@ _FILTERS = {
 }
 
 
-def scan_tree(handle: h5py.File | h5py.Group, file: str, *, limits: Limits, allowed: Sequence[str]) -> Tree:
+def scan_tree(
+    handle: h5py.File | h5py.Group, file: str, *, limits: Limits, allowed: Sequence[str], asked: Asked = NO_NAMES
+) -> Tree:
     """Walk a file (or a group of it) and look at each of its datasets once.
 
     Parameters
@@ -70,6 +74,8 @@ def scan_tree(handle: h5py.File | h5py.Group, file: str, *, limits: Limits, allo
         The name to use in messages.
     limits, allowed
         Budgets, and folders from which other files' data may be read.
+    asked
+        What the user names, which may be a further name of an object.
 
     Raises
     ------
@@ -80,6 +86,7 @@ def scan_tree(handle: h5py.File | h5py.Group, file: str, *, limits: Limits, allo
     """
     scan = _Scan(limits, allowed)
     root = scan.walk(handle, file, at="", seen=frozenset())
+    scan.notes += drop_second_names(root, asked)
     return Tree(
         file,
         root,
@@ -111,7 +118,8 @@ class _Scan:
         kinds = _walk_objects(handle, file, self._limits, self._started)
         root = GroupNode(at or "/", at.rpartition("/")[2])
         groups = {b"": root}
-        for raw, kind in sorted(links.items()):
+        further = FurtherNames(handle, {links[raw].address: raw for raw in kinds if raw in links}, groups)
+        for raw, (kind, address) in sorted(links.items()):
             parent_raw, _, name_raw = raw.rpartition(b"/")
             path, name = f"{at}/{_decode(raw)}", _decode(name_raw)
             parent = groups.get(parent_raw)
@@ -119,14 +127,18 @@ class _Scan:
                 self._follow(handle, file, raw, path, parent, seen)
             elif kind == h5l.TYPE_SOFT:
                 self._note_dangling(handle, raw, path)
+                further.note_soft(raw)
             elif kind != h5l.TYPE_HARD:
                 raise RefusedError("user-defined link is refused", file=file, path=path)
-            elif parent is None or raw not in kinds:
+            elif parent is None:
                 continue
+            elif raw not in kinds:
+                further.note(raw, address)
             elif kinds[raw] == h5o.TYPE_GROUP:
                 groups[raw] = parent.groups[name] = GroupNode(path, name)
             elif kinds[raw] == h5o.TYPE_DATASET:
                 parent.datasets[name] = self._look_at(handle, file, raw, path, name)
+        self.notes += further.add()
         return root
 
     def _follow(
@@ -226,14 +238,11 @@ class _Scan:
         return self._types[key]
 
 
-def _walk_links(handle: h5py.Group, file: str, limits: Limits, started: float) -> dict[bytes, int]:
-    links: dict[bytes, int] = {}
-    addresses: list[int] = []
+def _walk_links(handle: h5py.Group, file: str, limits: Limits, started: float) -> dict[bytes, Link]:
+    links: dict[bytes, Link] = {}
 
     def visit(raw: bytes, info: Any) -> bool | None:
-        links[raw] = info.type
-        if info.type == h5l.TYPE_HARD:
-            addresses.append(info.u)
+        links[raw] = Link(info.type, info.u if info.type == h5l.TYPE_HARD else None)
         # Ends the walk; h5py makes a SystemError of what is raised in here.
         is_over = len(links) > limits.objects or raw.count(b"/") > limits.depth
         return True if is_over or time.monotonic() - started > limits.seconds else None
@@ -247,7 +256,7 @@ def _walk_links(handle: h5py.Group, file: str, limits: Limits, started: float) -
     limits.check("depth", last.count(b"/"), file=file, path="/" + _decode(last))
     limits.check("seconds", time.monotonic() - started, file=file)
     # Before the library looks at the objects themselves.
-    check_shared_messages(handle, file, addresses)
+    check_shared_messages(handle, file, [link.address for link in links.values() if link.address is not None])
     return links
 
 

@@ -32,6 +32,8 @@ class DatasetNode:
         Along which axis its rows lie.
     missing
         Sources of a virtual dataset that are not there, ``FILE::/PATH``, without a name for its own file.
+    first
+        The path by which the same object was met first, if it has several names and this is a further one.
     """
 
     path: str
@@ -42,6 +44,7 @@ class DatasetNode:
     unreadable: str | None = None
     axis: int = 0
     missing: tuple[str, ...] = ()
+    first: str = ""
 
     @property
     def length(self) -> int:
@@ -71,12 +74,13 @@ class DatasetNode:
 
 @dataclass(slots=True)
 class GroupNode:
-    """One HDF5 group and what lies in it, in the order of the names."""
+    """One HDF5 group and what lies in it, in the order of the names; ``first`` as for datasets."""
 
     path: str
     name: str
     groups: dict[str, GroupNode] = field(default_factory=dict)
     datasets: dict[str, DatasetNode] = field(default_factory=dict)
+    first: str = ""
 
     def walk(self) -> Iterator[DatasetNode]:
         """All datasets below, this group's own first."""

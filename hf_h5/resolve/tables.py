@@ -18,6 +18,7 @@ from ..describe.options import Options
 from ..describe.repeated import Known
 from ..describe.scan import scan_tree
 from ..describe.schema import Schema, Table
+from ..describe.second_names import asked_for
 from ..describe.splits import SPLITS
 from ..describe.tree import Tree
 from ..describe.types import interpret_type
@@ -76,16 +77,15 @@ class Resolved:
 
 def describe_handle(handle: h5py.Group, file: str, options: Options, known: Known = frozenset()) -> tuple[Schema, Tree]:
     """The schema of an open file or group, and the tree that it was made from; ``known`` as for ``find_tables``."""
-    tree = scan_tree(handle, file, limits=options.limits, allowed=options.allow_external)
+    tree = scan_tree(handle, file, limits=options.limits, allowed=options.allow_external, asked=asked_for(options))
     named = options.columns is not None or options.table is not None
     if options.axis is not None:
         tree = turn_tree(tree, options.axis)
     # Whoever says how the rows lie needs no convention to say it.
     convention = find_convention(tree, handle, options) if options.axis is None else None
     read = dict(convention.values) if convention is not None else {}
-    if convention is not None:
-        found = convention.layout
-    else:
+    found = convention.layout if convention is not None else None
+    if found is None:
         found = find_tables(tree, layout=options.layout, splits=options.splits == "auto", single=named, known=known)
     tables = {table.name: _prefixed(table, handle.name or "/") for table in found.tables}
     default = found.tables[0].name if found.tables else None
