@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,6 @@ from .read.packed import PackedTexts
 from .read.packed_rows import read_packed
 from .read.reader import TableReader
 from .read.skipping import read_past
-from .read.waiting import may_wait_for_readers
 from .sharding import BatchSize, join_ranges, plan_batches
 
 __all__ = ["BATCH_BYTES", "CACHE_BYTES", "arrow_batches"]
@@ -39,6 +38,9 @@ CACHE_BYTES = 32 << 20
 # Memory of batches that were written, for the next ones.
 _FREE_BYTES = 2 * BATCH_BYTES
 _PAGE_BYTES = 4096
+# How long the end of a stream waits for the batch that is under way: not for ever, as the one who ends it may be
+# Python's collector, in a thread that holds what that batch needs.
+_LAST_WAIT_S = 2.0
 
 Numbered = tuple[int, int, pa.Table]
 
@@ -79,7 +81,6 @@ def arrow_batches(
     size = _batch_size(options, reader.schema, 2 if are_written else 1)
     pieces = plan_batches(join_ranges(ranges) if are_written else ranges, size, reader.row_groups())
     arrays = BatchArrays(reader.schema.columns, Memory(_FREE_BYTES))
-    ahead = ThreadPoolExecutor(1, thread_name_prefix="hf_h5-ahead")
 
     def make(shard: int, batch: int, start: int, stop: int) -> Numbered:
         if options.on_bad_rows == "error":
@@ -90,9 +91,11 @@ def arrow_batches(
             reader.check_files(start, stop)
         return shard, batch, table
 
-    piece = next(pieces, None)
-    coming: Future[Numbered] | None = ahead.submit(make, *piece) if piece else None
+    ahead = ThreadPoolExecutor(1, thread_name_prefix="hf_h5-ahead")
+    coming: Future[Numbered] | None = None
     try:
+        piece = next(pieces, None)
+        coming = ahead.submit(make, *piece) if piece else None
         while coming and piece:
             made = coming.result()
             _, _, start, stop = piece
@@ -106,7 +109,8 @@ def arrow_batches(
                 # Until then its numbers may have come from the file itself.
                 reader.check_files(start, stop)
     finally:
-        ahead.shutdown(wait=may_wait_for_readers(), cancel_futures=True)
+        ahead.shutdown(wait=False, cancel_futures=True)
+        wait([coming] if coming else [], timeout=_LAST_WAIT_S)
 
 
 def _batch_size(options: Options, table: Table, least: int) -> BatchSize:

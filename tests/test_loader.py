@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hf_h5
-from hf_h5.errors import DamagedFileError, OptionError
+from hf_h5.errors import ClosedError, DamagedFileError, OptionError
 from tests.exact import assert_exact
 
 N_ROWS = 203
@@ -322,6 +324,59 @@ def test_a_state_after_the_last_batch_is_the_start_of_the_next_epoch(view: Any) 
     resumed = view.loader(16, shuffle=True)
     resumed.load_state_dict(state)
     assert rows_of(resumed) == rows_of(loader)
+
+
+def test_a_batch_whose_transform_failed_comes_again(view: Any) -> None:
+    fails_at = [3]
+
+    def fail_once(batch: dict[str, Any]) -> dict[str, Any]:
+        fails_at[0] -= 1
+        if fails_at[0] == 0:
+            raise KeyboardInterrupt
+        return batch
+
+    loader = view.with_transform(fail_once).loader(10, shuffle=True)
+    seen = []
+    with contextlib.suppress(KeyboardInterrupt):
+        for batch in loader:
+            seen.append(batch["row"].tolist())
+    assert len(seen) == 2
+    resumed = view.loader(10, shuffle=True)
+    resumed.load_state_dict(loader.state_dict())
+    assert sorted(itertools.chain(*seen, *rows_of(resumed))) == list(range(N_ROWS))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_an_epoch_that_a_fork_inherits_says_so(view: Any) -> None:
+    loader = view.loader(10)
+    passing = iter(loader)
+    next(passing)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        with contextlib.suppress(BaseException):
+            try:
+                list(passing)
+            except ClosedError:
+                code = 0 if len(list(loader)) == len(loader) else 2
+        os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_states_are_plain_numbers_whatever_the_arguments_were(view: Any) -> None:
+    loader = view.loader(np.int64(10), shuffle=True, seed=np.int64(3), world_size=np.int32(2), rank=np.int8(1))
+    state = loader.state_dict()
+    assert json.loads(json.dumps(state)) == state
+
+
+@pytest.mark.parametrize("change", [{"row": -10}, {"row": N_ROWS + 1}, {"epoch": 1.5}, {"origin": "0"}], ids=str)
+def test_states_that_count_rows_that_there_are_not_are_refused(view: Any, change: dict[str, Any]) -> None:
+    loader = view.loader(10)
+    with pytest.raises(OptionError, match=f"has {next(iter(change))}="):
+        loader.load_state_dict(loader.state_dict() | change)
+    with pytest.raises(OptionError, match="lacks row, order"):
+        loader.load_state_dict({k: v for k, v in loader.state_dict().items() if k not in ("row", "order")})
 
 
 def test_states_of_another_order_are_refused(view: Any) -> None:

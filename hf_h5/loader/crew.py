@@ -13,13 +13,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from ..read.waiting import may_wait_for_readers
+from ..errors import ClosedError
 
 __all__ = ["Crew"]
 
 Urgency = tuple[int, int]
 
-# How long the end of the process waits for tasks that are under way.
+# How long the end of an epoch waits for tasks that are under way: not for ever, as the one who ends it may be Python's
+# collector, in a thread that holds a lock which a task needs. They then end by themselves.
+_WAIT_S = 2.0
+# The end of the process waits longer: a task that goes on may abort it.
 _LAST_WAIT_S = 10.0
 
 
@@ -56,23 +59,24 @@ class Crew:
         return future
 
     def close(self) -> None:
-        """Begin no further task, and return when all threads have ended, as far as this one may wait for them."""
-        self._dismiss()
-        if may_wait_for_readers():
-            self._join(None)
+        """Begin no further task, and return when all threads have ended, or after a while."""
+        for future in self._dismiss():
+            future.cancel()
+        self._join(_WAIT_S)
 
-    def _dismiss(self) -> None:
+    def _dismiss(self) -> list[Future[Any]]:
+        """Let the threads end after what they do now; return what is not done then."""
         with self._changed:
             self._closed = True
             tasks, self._tasks = self._tasks, []
             self._changed.notify_all()
-        for _, _, future, _ in tasks:
-            future.cancel()
+        return [future for _, _, future, _ in tasks]
 
-    def _join(self, until_s: float | None) -> None:
+    def _join(self, wait_s: float) -> None:
+        until_s = time.monotonic() + wait_s
         for thread in self._threads:
             if thread is not threading.current_thread():  # a task can be what drops the last reference
-                thread.join(None if until_s is None else max(0.0, until_s - time.monotonic()))
+                thread.join(max(0.0, until_s - time.monotonic()))
 
     def _work(self) -> None:
         while True:
@@ -103,10 +107,11 @@ def _close_all() -> None:
     """
     crews = list(_CREWS)
     for crew in crews:
-        crew._dismiss()
-    until_s = time.monotonic() + _LAST_WAIT_S
+        for future in crew._dismiss():
+            # Another daemon, or a function that is called at the end, may wait for it.
+            future.set_exception(ClosedError("the program ends in the middle of an epoch"))
     for crew in crews:
-        crew._join(until_s)
+        crew._join(_LAST_WAIT_S)
 
 
 if hasattr(os, "register_at_fork"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..errors import ClosedError
 from ..read.memory import Memory
 from ..read.pool import default_threads
 from ..sampling import deal_steps
@@ -45,8 +47,10 @@ class Loader(Passes):
         try:
             ahead = _Ahead(self._plan(place), reader, maker.format_batch, self._settings, crew)
             for step, formatted in ahead:
+                # Only what was finished counts as handed out: the view's transform is called here, and may raise.
+                finished = [maker.finish(formatted.pop())]
                 self._place = place._replace(row=steps.bounds(step)[1])
-                yield maker.finish(formatted.pop())
+                yield finished.pop()
         finally:
             crew.close()
 
@@ -73,6 +77,7 @@ class _Ahead:
         self._begun: deque[tuple[int, Future[Any]]] = deque()
         self._users: dict[int, list[threading.Event]] = {}
         self._last = -1
+        self._process = os.getpid()
 
     def __iter__(self) -> Iterator[tuple[int, list[Any]]]:
         """Yield the step of each batch, and the batch in a list, so that whoever takes it out is the only one."""
@@ -82,6 +87,11 @@ class _Ahead:
                 del planned
             if not self._begun:
                 return
+            if self._process != os.getpid():
+                raise ClosedError(
+                    "the epoch was begun by another process, whose threads this fork does not have",
+                    hint="make an iterator of the loader here: iter(loader)",
+                )
             step, future = self._begun.popleft()
             try:
                 made = [future.result()]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Passes", "Place", "Settings", "find_rank"]
 
 STATE_VERSION = 1
-_AT_LEAST = {"batch_size": 1, "seed": 0, "prefetch": 1, "world_size": 1, "shuffle_bytes": 1}
+_AT_LEAST = {"batch_size": 1, "seed": 0, "prefetch": 1, "rank": 0, "world_size": 1, "shuffle_bytes": 1}
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
                 raise OptionError(f"{name}={value!r} is not an integer from {least} on")
-        if not 0 <= self.rank < self.world_size:
+            # States hold some of them, and must be plain numbers for JSON and for torch.load.
+            object.__setattr__(self, name, int(value))
+        if self.rank >= self.world_size:
             raise OptionError(f"rank={self.rank} is not a rank of {self.world_size}")
         if self.exact and not self.shuffle:
             raise OptionError("exact=True is a way to shuffle: pass shuffle=True too")
@@ -138,8 +140,9 @@ class Passes:
             If the rows, or the order in which they come, are others.
         """
         version = state.get("version") if isinstance(state, Mapping) else None
-        if version != STATE_VERSION or not {"epoch", "row", "origin", "step_rows", "order"} <= set(state):
+        if version != STATE_VERSION:
             raise OptionError(f"this is no state of a loader of this version of the package (version {version!r})")
+        _expect_whole(state, self._layout.groups.n_rows)
         mine, theirs = self._order_facts(), state["order"]
         for name, value in mine.items():
             if value != theirs.get(name):
@@ -208,3 +211,17 @@ class Passes:
             **(shuffled if self._settings.shuffle else {}),
             "rows": digest.hexdigest()[:16],
         }
+
+
+def _expect_whole(state: Mapping[str, Any], n_rows: int) -> None:
+    """Raise if a state lacks something, or counts rows that there are not."""
+    lacks = [name for name in (*Place._fields, "step_rows", "order") if name not in state]
+    if lacks:
+        raise OptionError(
+            f"the state of a loader lacks {', '.join(lacks)}", hint="pass on what state_dict() gave, whole"
+        )
+    for name, most in (("epoch", None), ("row", n_rows), ("origin", n_rows), ("step_rows", None)):
+        value = state[name]
+        if not isinstance(value, int) or value < 0 or (most is not None and value > most):
+            bound = "from 0 on" if most is None else f"from 0 to {most}, the number of rows"
+            raise OptionError(f"the state of a loader has {name}={value!r}, which is no integer {bound}")

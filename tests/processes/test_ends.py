@@ -50,8 +50,9 @@ def test_a_program_that_ends_in_the_middle_of_an_epoch_just_ends(tmp_path: Path,
 
 
 @pytest.mark.timeout(60)
-def test_the_collector_ends_an_epoch_in_the_middle_of_a_call_of_h5py(tmp_path: Path) -> None:
-    """Its threads wait for the lock that this one holds, so that this one must not wait for them."""
+@pytest.mark.parametrize("held", ["h5py", "files"])
+def test_the_collector_ends_an_epoch_while_this_thread_holds_a_lock(tmp_path: Path, held: str) -> None:
+    """Its threads wait for that lock, so that this one must not wait for them for ever."""
     with h5py.File(tmp_path / "a.h5", "w") as handle:
         # Only the HDF5 library reads it.
         outside = handle.create_dataset("x", (N_ROWS, 100), "i2", external=[(str(tmp_path / "x.bin"), 0, N_ROWS * 200)])
@@ -61,7 +62,7 @@ def test_the_collector_ends_an_epoch_in_the_middle_of_a_call_of_h5py(tmp_path: P
         next(passing)
         cycle: list[Any] = [passing]
         cycle.append(cycle)
-        with phil:
+        with phil if held == "h5py" else view._source._library._lock:
             time.sleep(0.2)  # by now they wait
             del cycle, passing
             gc.collect()
