@@ -5,22 +5,32 @@ Pure; no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from ..describe.elements import Binary, Text
 from ..describe.options import Options
 from ..describe.schema import Schema, Table
+from ..describe.wording import count_text
 from ..errors import ColumnError, LayoutError, TableError, closest_names
 from .apply import match_columns
 
-__all__ = ["matches", "pick_table"]
+__all__ = ["all_matches", "matches", "pick_table", "used_paths"]
 
 
 def matches(pattern: str, table: Table) -> bool:
     """Whether the pattern chooses a column of the table."""
-    try:
-        return bool(match_columns([pattern], list(table.columns)))
-    except ColumnError:
-        return False
+    return bool(all_matches([pattern], list(table.columns)))
+
+
+def all_matches(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Names that the patterns choose, of which each may choose nothing."""
+    chosen: dict[str, None] = {}
+    for pattern in patterns:
+        try:
+            chosen |= dict.fromkeys(match_columns([pattern], names))
+        except ColumnError:
+            continue
+    return list(chosen)
 
 
 def pick_table(schema: Schema, options: Options) -> Table:
@@ -41,7 +51,7 @@ def pick_table(schema: Schema, options: Options) -> Table:
                 hint="leave layout= out",
             )
         if options.columns is not None and schema.table is not None:
-            return _table_with(schema, options.columns)
+            return _table_with(schema, options.columns, used_paths(options))
         if schema.table is None:
             unread = "".join(
                 f"; {note.path}: {note.why}{f' ({note.option})' if note.option else ''}" for note in schema.notes[:5]
@@ -62,16 +72,61 @@ def pick_table(schema: Schema, options: Options) -> Table:
     raise TableError(f"no table {options.table!r}", file=schema.file, hint=closest_names(name, schema.tables))
 
 
-def _table_with(schema: Schema, patterns: Sequence[str]) -> Table:
-    """The first table that has a column for every pattern; the default one says what is wrong if none has."""
-    for table in sorted(schema.tables.values(), key=lambda table: table.num_rows == 1):
-        try:
-            match_columns(patterns, list(table.columns))
-        except ColumnError:
-            continue
-        return table
-    _expect_one_table(schema, patterns)
-    return schema.tables[schema.default or ""]
+def used_paths(options: Options) -> set[str]:
+    """The datasets that options read names from."""
+    given = [*(options.class_labels or {}).values()]
+    given += options.splits.values() if isinstance(options.splits, Mapping) else []
+    return {"/" + path.partition("@")[0].strip("/") for path in given if isinstance(path, str)}
+
+
+def _table_with(schema: Schema, patterns: Sequence[str], used: Collection[str]) -> Table:
+    """The table that has a column for every pattern; the default one says what is wrong if none has.
+
+    Of several, one must be meant plainly: the others are side data, or lack a column that is named as a whole. What
+    the file's convention says, and a choice of all there is, mean the default one, as no choice does.
+    """
+    tables = [table for table in schema.tables.values() if all(matches(pattern, table) for pattern in patterns)]
+    if not tables:
+        _expect_one_table(schema, patterns)
+        return schema.tables[schema.default or ""]
+    tables = [table for table in tables if not _is_side_data(table, schema, used)] or tables
+    named = [table for table in tables if any(_is_name(pattern, table) for pattern in patterns)]
+    tables = named or tables
+    default = next((table for table in tables if table.name == schema.default), None)
+    if default is not None and (named or schema.convention is not None or _is_everything(patterns, schema, used)):
+        return default
+    if len(tables) > 1:
+        listed = "; ".join(
+            f"{', '.join(map(repr, all_matches(patterns, list(table.columns))[:4]))} "
+            f"({count_text(table.num_rows, 'row')} of table {table.name!r})"
+            for table in tables
+        )
+        raise LayoutError(
+            f"columns={list(patterns)} chooses columns of different tables: {listed}",
+            file=schema.file,
+            hint=f"pass table={tables[0].name!r} as well, or the names of columns of one table",
+        )
+    return tables[0]
+
+
+def _is_name(pattern: str, table: Table) -> bool:
+    return (pattern.strip("/") or pattern) in table.columns
+
+
+def _is_side_data(table: Table, schema: Schema, used: Collection[str]) -> bool:
+    """Whether a table is no rows of a data set: a single row, or names of something."""
+    columns = [column for column in table.columns.values() if column.path not in used]
+    if table.num_rows == 1 and all(column.take == "rows" for column in columns):
+        return True
+    return table.name != schema.default and all(isinstance(column.element, Text | Binary) for column in columns)
+
+
+def _is_everything(patterns: Sequence[str], schema: Schema, used: Collection[str]) -> bool:
+    for table in schema.tables.values():
+        names = [column.name for column in table.columns.values() if column.path not in used]
+        if len(all_matches(patterns, names)) < len(names):
+            return False
+    return True
 
 
 def _expect_one_table(schema: Schema, patterns: Sequence[str]) -> None:

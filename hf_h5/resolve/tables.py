@@ -47,7 +47,7 @@ from .left_out import NOTHING_LEFT_OUT, LeftOut, join_left_out
 from .merge import join_columns, join_rows, one_sample_table
 from .repeating import Repeating, repeated_groups
 from .saved import Saved, find_place, load_tables, save_tables
-from .warned import warn_left_out, warn_rounded
+from .warned import warn_left_out, warn_lost_splits, warn_rounded
 
 __all__ = ["Resolved", "describe_handle", "resolve_splits", "resolve_tables"]
 
@@ -290,6 +290,7 @@ def _chosen_table(handle: h5py.Group, schema: Schema, options: Options) -> Table
         table = with_named_splits(table, named, file=file)
     check_filters(file, table.columns.values())
     warn_left_out(schema, table, options)
+    warn_lost_splits(schema, table, options)
     warn_rounded(table, file)
     return table
 
