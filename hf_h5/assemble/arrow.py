@@ -212,7 +212,9 @@ def _cast(array: pa.Array, column: Column, feature: Any) -> pa.Array:
     if isinstance(kind, pa.ExtensionType):
         array = pa.ExtensionArray.from_storage(kind, array)
     try:
-        return cast_array_to_feature(array, feature)
+        made = cast_array_to_feature(array, feature)
+        _check_finite(array, made)
+        return made
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, TypeError, ValueError) as error:
         raise DataError(
             f"column {column.name!r} ({column.inferred}) cannot be cast to {feature}: {error}",
@@ -220,6 +222,27 @@ def _cast(array: pa.Array, column: Column, feature: Any) -> pa.Array:
             path=column.path or None,
             hint="features= names a type that does not hold these values",
         ) from error
+
+
+def _check_finite(stored: pa.Array, made: pa.Array) -> None:
+    """Raise where a number is too large for its new type: Arrow's casts to smaller floats make it infinite."""
+    old, new = _numbers_within(stored), _numbers_within(made)
+    if old is None or new is None or new.dtype.kind != "f" or np.can_cast(old.dtype, new.dtype, "safe"):
+        return
+    infinite = np.isinf(new)
+    if infinite.any():
+        infinite &= np.isfinite(old)
+        if infinite.any():
+            raise ValueError(f"{old[infinite][0]} is too large for {new.dtype}")
+
+
+def _numbers_within(array: pa.Array) -> NDArray[Any] | None:
+    """The numbers inside all lists; None if they are none."""
+    while isinstance(array, pa.ExtensionArray | pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray):
+        array = array.storage if isinstance(array, pa.ExtensionArray) else array.flatten()
+    kind = array.type
+    is_number = pa.types.is_floating(kind) or pa.types.is_integer(kind)
+    return array.to_numpy(zero_copy_only=False) if is_number else None
 
 
 def _fixed_rows(values: NDArray[Any], column: Column, mask: NDArray[np.bool_] | None) -> pa.Array:
