@@ -184,6 +184,14 @@ def flat_specs(table: Table, specs: Mapping[str, FeatureSpec], *, file: str) -> 
             flat[names[place]] = spec
         elif is_leaf:
             name = "/".join(place)
+            if name in table.columns:
+                within = "".join(f"{{{part!r}: " for part in table.columns[name].nested_name)
+                raise ColumnError(
+                    f"features: column {name!r} is named by its path",
+                    file=file,
+                    path=table.columns[name].path or None,
+                    hint=f"with nested=True it is features={within}...{'}' * len(table.columns[name].nested_name)}",
+                )
             raise ColumnError(f"features: no column {name!r}", file=file, hint=closest_names(name, list(table.columns)))
         else:
             for name, inner in spec.items():
@@ -316,7 +324,7 @@ def _widened(element: Number, leaf: FeatureSpec) -> Number:
         return element  # numpy reads None as float64
     try:
         dtype = np.dtype(wanted)
-    except TypeError:
+    except (TypeError, ValueError):  # those that are Arrow's alone: decimals, strings
         return element
     # Of 64 bits numpy calls a cast to float64 safe that rounds; Arrow's looks at the values.
     may_round = dtype.kind == "f" and element.dtype.kind in "iu" and element.dtype.itemsize == 8

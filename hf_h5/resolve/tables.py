@@ -30,6 +30,7 @@ from ..errors import (
     MissingFileError,
     NotHDF5Error,
     OptionError,
+    closest_names,
     warn,
 )
 from .apply import (
@@ -323,7 +324,17 @@ def _names(handle: h5py.Group, file: str, given: Sequence[str] | str, option: st
     if isinstance(values, str):
         values = [name.strip() for name in values.split(",")]
     if not isinstance(values, list) or not all(isinstance(name, str | int) for name in values):
-        raise OptionError(f"{option}: {given!r} holds no list of names", file=file)
+        known = list(target.attrs)
+        if attribute and attribute not in known:
+            hint = f"of its attributes {closest_names(attribute, known)}"
+            raise OptionError(f"{option}: there is no {given!r}", file=file, path=target.name, hint=hint)
+        raise OptionError(
+            f"{option}: {given!r} holds no list of names",
+            file=file,
+            path=target.name,
+            hint="names are strings in UTF-8, or integers; pass them as a list, such as ['no', 'yes'], where the file "
+            "has none",
+        )
     return [str(name) for name in values]
 
 

@@ -103,6 +103,20 @@ def test_class_names_come_from_a_list_a_dataset_or_an_attribute(tmp_path: Path, 
         assert reader.schema.columns["y"].spec["names"] == ["no", "yes"]
 
 
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [("/y@nope", ["there is no '/y@nope'", "'comma'"]), ("/bytes", ["holds no list of names", "UTF-8"])],
+)
+def test_where_no_class_names_are_it_is_said_what_there_is(tmp_path: Path, place: str, words: list[str]) -> None:
+    file = write_h5(tmp_path / "a.h5", {"y": np.array([0, 1]), "bytes": np.array([b"caf\xe9", b"x"])})
+    with h5py.File(file, "r+") as handle:
+        handle["y"].attrs["comma"] = "no, yes"
+    with pytest.raises(OptionError) as caught:
+        hf_h5.open_table(file, class_labels={"y": place}, columns=["y"])
+    for each in (*words, "hint", f"{file}::/"):
+        assert each in str(caught.value)
+
+
 def test_files_with_and_without_splits_are_an_error_naming_both(tmp_path: Path) -> None:
     one = write_h5(tmp_path / "a.h5", {"train/x": np.arange(7), "test/x": np.arange(3)})
     other = write_h5(tmp_path / "b.h5", {"x": np.arange(7)})
