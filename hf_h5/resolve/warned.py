@@ -36,7 +36,8 @@ def warn_left_out(schema: Schema, table: Table, options: Options) -> None:
     left += [
         f"{note.path} ({note.why}{f': {note.option}' if note.option else ''})"
         for note in schema.notes
-        if asked([note.path.strip("/")])
+        # Of datasets in repeated groups the note's path has a star for the group, and columns are named from there.
+        if asked([note.path.strip("/"), note.path.rpartition("*/")[2]])
     ]
     if left:
         warn(

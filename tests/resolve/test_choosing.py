@@ -78,6 +78,14 @@ def test_side_data_among_what_a_pattern_chooses_are_named_in_a_warning(
     assert "other" not in said[0]
 
 
+def test_steps_of_another_length_among_what_a_pattern_chooses_are_named(tmp_path: Path) -> None:
+    lengths = {"a": 5, "b": 4, "c": 4}
+    contents = {f"data/demo_{n}/obs/{name}": np.zeros((size, 5)) for n in range(3) for name, size in lengths.items()}
+    columns, said = chosen(write_h5(tmp_path / "a.h5", contents), ["obs/*"], layout="steps")
+    assert columns == ["obs/b", "obs/c"]
+    assert ["obs/a (has another length" in each for each in said] == [True]
+
+
 def test_lists_of_class_names_are_no_rows_of_a_pattern(tmp_path: Path) -> None:
     file = write_h5(tmp_path / "a.h5", {"x": np.zeros((10, 3)), "y": np.arange(10) % 2, "names": NAMES})
     assert chosen(file, ["*"], class_labels={"y": "/names"}) == (["x", "y"], [])
