@@ -10,4 +10,5 @@ class D4RL(hf_h5.H5Builder):
     files hold under ``/metadata``, are no rows.
     """
 
-    OPTIONS = {"table": "/observations"}
+    # The first name says which table; the pattern leaves /metadata out, whose weights may have as many rows.
+    OPTIONS = {"layout": "table", "columns": ["observations", "[!m]*"]}

@@ -304,5 +304,30 @@ def test_numbers_that_a_feature_would_round_are_refused(tmp_path: Path, stored: 
     with pytest.raises(datasets.exceptions.DatasetGenerationError) as caught:
         load(str(file), features=features)
     assert isinstance(caught.value.__cause__, DataError)
+    assert (caught.value.__cause__.file, caught.value.__cause__.path) == (str(file), "/x")
     with hf_h5.H5TorchView(file, features=features) as view, pytest.raises(DataError, match=f"'x'.*{wanted}"):
         view[0]
+
+
+@pytest.mark.parametrize("values", [np.zeros((3, 4, 4, 3)), np.arange(3)], ids=["floats", "no pixels"])
+def test_what_is_no_picture_is_named_with_what_to_do(tmp_path: Path, values: Any) -> None:
+    file = write_h5(tmp_path / "a.h5", {"x": values})
+    features = datasets.Features({"x": datasets.Image()})
+    with hf_h5.H5TorchView(file, features=features) as view, pytest.raises(DataError, match=r"no pictures.*\n.*uint8"):
+        view[0]
+
+
+def test_integers_may_be_decimals_if_these_hold_them(tmp_path: Path) -> None:
+    file = write_h5(tmp_path / "a.h5", {"x": np.arange(3)})
+    loaded = load(str(file), features=datasets.Features({"x": datasets.Value("decimal128(38,2)")}))
+    assert [int(value) for value in loaded["x"][:]] == [0, 1, 2]
+    narrow = datasets.Features({"x": datasets.Value("decimal128(20,2)")})
+    with hf_h5.H5TorchView(file, features=narrow) as view, pytest.raises(DataError, match=r"'x'.*Precision"):
+        view[0]
+
+
+def test_values_of_several_files_that_do_not_fit_are_in_one_of_them(tmp_path: Path) -> None:
+    files = [str(write_h5(tmp_path / f"{name}.h5", {"x": np.array([1, 300])})) for name in "ab"]
+    features = datasets.Features({"x": datasets.Value("int8")})
+    with hf_h5.H5TorchView(files, features=features) as view, pytest.raises(DataError, match=r"2 files.*a\.h5.*b\.h5"):
+        view[3]

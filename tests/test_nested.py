@@ -132,6 +132,12 @@ def test_features_choose_among_the_fields_of_a_compound(tmp_path: Path) -> None:
     assert got["simple"][:] == [{"x": row} for row in range(N_ROWS)]
 
 
+def test_features_that_name_a_path_are_told_how_it_is_nested(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.h5", mixed())
+    with pytest.raises(ColumnError, match=r"'a/b/y'.*\n.*features=\{'a': \{'b': \{'y': \.\.\.\}\}\}"):
+        load_dataset("hf_h5", data_files=str(file), nested=True, features=Features({"a/b/y": Value("int64")}))
+
+
 def test_features_choose_the_order_of_nested_columns(tmp_path: Path) -> None:
     file = write(tmp_path / "a.h5", mixed())
     features = Features({"root": Value("int64"), "a": {"x": Value("float64"), "b": {"y": Value("uint16")}}})

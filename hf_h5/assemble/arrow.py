@@ -13,7 +13,6 @@ import datasets
 import numpy as np
 import pyarrow as pa
 from datasets.features.features import require_decoding
-from datasets.table import cast_array_to_feature
 from numpy.typing import NDArray
 
 from ..describe.elements import (
@@ -31,6 +30,7 @@ from ..describe.elements import (
 from ..describe.schema import Column, Table
 from ..errors import DataError
 from ..registry import make_list
+from .arrow_casts import cast_to_feature, to_pictures
 
 __all__ = ["column_features", "empty_table", "record_rows", "table_features", "to_arrow_table", "to_column"]
 
@@ -122,7 +122,7 @@ def to_arrow_table(batch: Batch, table: Table, features: datasets.Features, *, n
     if nested:
         return _nested_table(batch, table, features)
     names = list(features)
-    arrays = [to_column(batch[name], table.columns[name], features[name]) for name in names]
+    arrays = [to_column(batch[name], table.columns[name], features[name], table) for name in names]
     return pa.Table.from_arrays(arrays, schema=_schema(features))
 
 
@@ -153,7 +153,7 @@ def _schema(features: datasets.Features) -> pa.Schema:
 
 def _nested_table(batch: Batch, table: Table, features: datasets.Features) -> pa.Table:
     arrays = {
-        name: to_column(batch[name], column, _at(features, column))
+        name: to_column(batch[name], column, _at(features, column), table)
         for name, column in table.columns.items()
         if column.nested_name[0] in features
     }
@@ -167,8 +167,12 @@ def _struct(value: Any) -> pa.Array:
     return pa.StructArray.from_arrays([_struct(inner) for inner in value.values()], names=list(value))
 
 
-def to_column(values: NDArray[Any] | pa.Array | pa.ChunkedArray, column: Column, feature: Any) -> pa.Array:
+def to_column(
+    values: NDArray[Any] | pa.Array | pa.ChunkedArray, column: Column, feature: Any, table: Table | None = None
+) -> pa.Array:
     """One column of a batch as an Arrow array of its feature's type.
+
+    ``table`` is that of the column, by which errors say in which file the values lie.
 
     Values that are an Arrow array already, of the type that the file's values have, are only cast; rows of a
     ``datasets.Dataset`` come in their feature's type.
@@ -187,39 +191,25 @@ def to_column(values: NDArray[Any] | pa.Array | pa.ChunkedArray, column: Column,
         mask = np.ma.getmaskarray(values).reshape(len(values), -1).all(axis=1)  # type: ignore[assignment]
         values = values.data
     if isinstance(feature, datasets.Image) and column.dtype.kind != "O" and mask is None:
-        return _pictures(values, feature)
+        return to_pictures(values, column, feature, table)
     if isinstance(values, pa.Array):
         array = values
     else:
         array = _ragged_rows(values, column) if column.is_ragged else _fixed_rows(values, column, mask)
     if column.feature is not None:
-        return _cast(array, column, feature)
+        return _cast(array, column, feature, table)
     kind = datasets.features.features.get_nested_type(feature)
     if isinstance(kind, pa.ExtensionType):
         return pa.ExtensionArray.from_storage(kind, array)
     return array if array.type == kind else array.cast(kind)
 
 
-def _pictures(values: NDArray[Any], feature: Any) -> pa.Array:
-    """Pixels as encoded pictures, each by the feature's own encoder, which keeps eight bits eight bits."""
-    encoded = [feature.encode_example(row) for row in values]
-    return pa.array(encoded, datasets.features.features.get_nested_type(feature))
-
-
-def _cast(array: pa.Array, column: Column, feature: Any) -> pa.Array:
+def _cast(array: pa.Array, column: Column, feature: Any, table: Table | None) -> pa.Array:
     inferred = _feature(column.inferred)
     kind = datasets.features.features.get_nested_type(inferred)
     if isinstance(kind, pa.ExtensionType):
         array = pa.ExtensionArray.from_storage(kind, array)
-    try:
-        return cast_array_to_feature(array, feature)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, TypeError, ValueError) as error:
-        raise DataError(
-            f"column {column.name!r} ({column.inferred}) cannot be cast to {feature}: {error}",
-            file=column.file,
-            path=column.path or None,
-            hint="features= names a type that does not hold these values",
-        ) from error
+    return cast_to_feature(array, column, feature, table)
 
 
 def _fixed_rows(values: NDArray[Any], column: Column, mask: NDArray[np.bool_] | None) -> pa.Array:

@@ -17,7 +17,7 @@ from ..describe.opening import open_dataset
 from ..describe.schema import Column, Part, Table
 from ..describe.tree import DatasetNode, GroupNode, Tree
 
-__all__ = ["Nodes", "add_rest", "is_index", "open_object", "walk_groups"]
+__all__ = ["Nodes", "add_rest", "is_index", "open_object", "walk_groups", "without"]
 
 # Tables of so few bytes are lists of names and the like: metadata.
 _SMALL_BYTES = 2048
@@ -91,6 +91,13 @@ def is_index(column: Column) -> bool:
     return isinstance(column.element, Number) and column.element.dtype.kind in "iu" and not column.row_shape
 
 
+def without(group: GroupNode, claimed: Collection[str]) -> GroupNode:
+    """The group without the datasets and groups of these paths."""
+    datasets = {name: node for name, node in group.datasets.items() if node.path not in claimed}
+    groups = {name: without(inner, claimed) for name, inner in group.groups.items() if inner.path not in claimed}
+    return GroupNode(group.path, group.name, groups, datasets)
+
+
 def walk_groups(group: GroupNode) -> Iterator[GroupNode]:
     """A group and all groups below it."""
     yield group
@@ -104,7 +111,7 @@ def add_rest(layout: Layout, tree: Tree, claimed: Collection[str]) -> None:
     Tables follow those of the convention; short ones are metadata. Where the convention found no rows, and nothing but
     names and single values is left, they are one row.
     """
-    rest = replace(tree, root=_without(tree.root, claimed), notes=())
+    rest = replace(tree, root=without(tree.root, claimed), notes=())
     found = find_tables(rest, layout="auto", splits=False)
     has_rows = any(table.num_rows for table in layout.tables)
     if not has_rows and not any(map(_has_numbers, found.tables)):
@@ -123,12 +130,6 @@ def add_rest(layout: Layout, tree: Tree, claimed: Collection[str]) -> None:
 
 def _has_numbers(table: Table) -> bool:
     return table.num_rows > 1 and any(isinstance(column.element, Number) for column in table.columns.values())
-
-
-def _without(group: GroupNode, claimed: Collection[str]) -> GroupNode:
-    datasets = {name: node for name, node in group.datasets.items() if node.path not in claimed}
-    groups = {name: _without(inner, claimed) for name, inner in group.groups.items() if inner.path not in claimed}
-    return GroupNode(group.path, group.name, groups, datasets)
 
 
 def _add_single_row(layout: Layout, tree: Tree) -> None:

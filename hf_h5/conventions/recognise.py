@@ -19,6 +19,7 @@ from .nwb import find_nwb
 from .pandas import find_pandas
 from .sleap import find_sleap
 from .tenx import find_tenx
+from .the_well import find_the_well
 
 __all__ = ["find_convention"]
 
@@ -34,6 +35,7 @@ _CONVENTIONS: tuple[Convention, ...] = (
     find_nwb,
     find_nexus,
     find_sleap,
+    find_the_well,
     find_pandas,
     find_minc,
     find_netcdf,

@@ -63,9 +63,7 @@ def find_tables(tree: Tree, *, layout: str, splits: bool, single: bool = False, 
     if splits and layout != "raw":
         for found in find_splits(tree.root):
             if not found.paths & claimed and not _is_side_data(found, tree.root, known):
-                table = _split_table(found, tree, layout, result)
-                if table is not None:
-                    result.add(table, _bytes_of(tree.root, found.paths))
+                if _add_splits(found, tree, layout, result):
                     claimed |= found.paths
     _tables_of(tree.root, tree, layout, claimed, result)
     result.tables.sort(key=lambda table: -result.sizes[table.name])
@@ -89,20 +87,55 @@ def _bytes_of(root: GroupNode, paths: Iterable[str]) -> int:
     return sum(node.logical_bytes for node in root.walk() if node.path in wanted)
 
 
-def _split_table(found: FoundSplits, tree: Tree, layout: str, result: Layout) -> Table | None:
-    """The table whose splits were found, None where their columns disagree; what else they hold joins ``result``."""
+def _add_splits(found: FoundSplits, tree: Tree, layout: str, result: Layout) -> bool:
+    """Add the tables whose splits were found, the main one first; whether the columns of the main ones agree."""
     tables: dict[str, Table] = {}
     inners: list[Layout] = []
     for split, group in found.groups.items():
         inner = Layout(known=result.known)
         _tables_of(group, tree, layout, set(), inner)
         if not inner.tables:
-            return None
+            return False
         tables[split] = max(inner.tables, key=lambda table: inner.sizes[table.name])
         inners.append(inner)
+    names = {frozenset(table.columns) for table in tables.values()}
+    main = _united(found, tables) if found.rule != "splits by group" or len(names) == 1 else None
+    if main is None:
+        return False
+    result.add(main, _bytes_of(tree.root, found.paths))
+    for inner in inners:
+        result.metadata += inner.metadata
+        result.notes += inner.notes
+    for others in _side_by_side(found.groups, inners, tables):
+        united = _united(found, {split: table for split, (table, _) in others.items()}) if len(others) > 1 else None
+        if united is not None:
+            result.add(united, sum(size for _, size in others.values()))
+        else:
+            for split, (table, size) in others.items():
+                result.add(replace(table, splits={split: table}), size)
+    return True
+
+
+def _side_by_side(
+    groups: Iterable[str], inners: Iterable[Layout], mains: Mapping[str, Table]
+) -> list[dict[str, tuple[Table, int]]]:
+    """The tables beside the main ones, by split, with their sizes; those of the same columns together."""
+    alike: dict[tuple[frozenset[str], int], dict[str, tuple[Table, int]]] = {}
+    for split, inner in zip(groups, inners, strict=True):
+        for table in inner.tables:
+            if table is not mains[split]:
+                names = frozenset(table.columns)
+                # Two tables of one split may have the same columns: the second goes with the second of the others.
+                number = 0
+                while split in alike.get((names, number), ()):
+                    number += 1
+                alike.setdefault((names, number), {})[split] = (table, inner.sizes[table.name])
+    return list(alike.values())
+
+
+def _united(found: FoundSplits, tables: Mapping[str, Table]) -> Table | None:
+    """One table of those of the splits, None where their columns disagree."""
     names = list(dict.fromkeys(name for table in tables.values() for name in table.columns))
-    if found.rule == "splits by group" and any(set(table.columns) != set(names) for table in tables.values()):
-        return None
     ragged = any(column.take == "whole" for table in tables.values() for column in table.columns.values())
     try:
         columns = {
@@ -113,18 +146,11 @@ def _split_table(found: FoundSplits, tree: Tree, layout: str, result: Layout) ->
         }
     except CannotUnifyError:
         return None
-    for inner, main in zip(inners, tables.values(), strict=True):
-        result.metadata += inner.metadata
-        result.notes += inner.notes
-        for table in inner.tables:
-            if table is not main:
-                result.add(table, inner.sizes[table.name])
     completed = {split: _completed(table, columns) for split, table in tables.items()}
     every = tuple(part for table in completed.values() for part in table.parts)
     rule = f"{found.rule}; {next(iter(tables.values())).rule}"
-    parent = found.parent
-    completed = {split: replace(table, name=parent) for split, table in completed.items()}
-    return Table(parent, columns, every, rule, splits=completed)
+    completed = {split: replace(table, name=found.parent) for split, table in completed.items()}
+    return Table(found.parent, columns, every, rule, splits=completed)
 
 
 def _completed(table: Table, columns: Mapping[str, Column]) -> Table:

@@ -83,7 +83,7 @@ class MappedRows:
             batch = self.reader.read(slice(None), self.in_memory)
             schema = self.reader.schema
             for name in self.in_memory:
-                columns[name] = [to_column(batch[name], schema.columns[name], self.features[name])]
+                columns[name] = [to_column(batch[name], schema.columns[name], self.features[name], schema)]
         # Nothing needs the library from here on, and others may want to write to the file.
         self.reader.release()
         kinds = {name: self.features.type.field(name).type for name in self.features}

@@ -14,7 +14,18 @@ from typing import Any
 import numpy as np
 
 from ..describe.columns import codes_text
-from ..describe.elements import Binary, Element, FeatureSpec, Label, Number, Ragged, Text, feature_text, leaf_spec
+from ..describe.elements import (
+    Binary,
+    Element,
+    FeatureSpec,
+    Label,
+    Number,
+    Ragged,
+    Struct,
+    Text,
+    feature_text,
+    leaf_spec,
+)
 from ..describe.schema import Column, Part, Table
 from ..errors import ColumnError, OptionError, closest_names
 from .labels import as_numbers, as_read, asked_names, own_label
@@ -173,6 +184,14 @@ def flat_specs(table: Table, specs: Mapping[str, FeatureSpec], *, file: str) -> 
             flat[names[place]] = spec
         elif is_leaf:
             name = "/".join(place)
+            if name in table.columns:
+                within = "".join(f"{{{part!r}: " for part in table.columns[name].nested_name)
+                raise ColumnError(
+                    f"features: column {name!r} is named by its path",
+                    file=file,
+                    path=table.columns[name].path or None,
+                    hint=f"with nested=True it is features={within}...{'}' * len(table.columns[name].nested_name)}",
+                )
             raise ColumnError(f"features: no column {name!r}", file=file, hint=closest_names(name, list(table.columns)))
         else:
             for name, inner in spec.items():
@@ -231,6 +250,7 @@ def with_named_splits(table: Table, splits: Mapping[str, Sequence[str]], *, file
 def _featured(column: Column, spec: FeatureSpec, file: str, *, is_part: bool) -> Column:
     if _same(spec, column.inferred):
         return replace(column, feature=None)
+    _check_shape(column, spec, file)
     own = own_label(column) if leaf_spec(spec).get("_type") == "ClassLabel" else None
     column = as_numbers(column, spec) if own is None else replace(column, element=own)
     asked = asked_names(column.element, spec)
@@ -242,6 +262,40 @@ def _featured(column: Column, spec: FeatureSpec, file: str, *, is_part: bool) ->
     element, shape = _element_for(column, spec)
     changed = replace(column, element=element, row_shape=shape, feature=None)
     return changed if _same(spec, changed.inferred) else replace(changed, feature=spec)
+
+
+def _check_shape(column: Column, spec: FeatureSpec, file: str) -> None:
+    """Raise where rows would be cut anew: arrays are cast as one run of values, whatever their shape."""
+    asked = _asked_shape(spec)
+    if asked is None or isinstance(column.element, Ragged | Struct):
+        return
+    stored = column.row_shape
+    if len(asked) == len(stored) and all(
+        None in pair or pair[0] == pair[1] for pair in zip(asked, stored, strict=True)
+    ):
+        return
+    raise OptionError(
+        f"features: rows of column {column.name!r} have the shape {stored}, not {asked}",
+        file=file,
+        path=column.path or None,
+        hint=f"features= changes types, not shapes: ask for {stored}, and reshape the rows with map or with_transform",
+    )
+
+
+def _asked_shape(spec: FeatureSpec) -> tuple[int | None, ...] | None:
+    """The sizes that arrays and lists ask for, None for any; None if there is neither, or no plain values inside."""
+    kind = spec.get("_type")
+    if kind in ("List", "LargeList", "Sequence") and isinstance(spec.get("feature"), dict):
+        inner = spec["feature"]
+        length = spec.get("length", -1)
+        sizes: tuple[int | None, ...] = (None if length < 0 else length,)
+        if inner.get("_type") in ("Value", "ClassLabel"):
+            return sizes
+        deeper = _asked_shape(inner)
+        return None if deeper is None else sizes + deeper
+    if isinstance(kind, str) and kind.startswith("Array"):
+        return tuple(spec["shape"])
+    return None
 
 
 def _element_for(column: Column, spec: FeatureSpec) -> tuple[Element, Any]:
@@ -270,7 +324,7 @@ def _widened(element: Number, leaf: FeatureSpec) -> Number:
         return element  # numpy reads None as float64
     try:
         dtype = np.dtype(wanted)
-    except TypeError:
+    except (TypeError, ValueError):  # those that are Arrow's alone: decimals, strings
         return element
     # Of 64 bits numpy calls a cast to float64 safe that rounds; Arrow's looks at the values.
     may_round = dtype.kind == "f" and element.dtype.kind in "iu" and element.dtype.itemsize == 8

@@ -24,7 +24,6 @@ from ..describe.tree import Tree
 from ..describe.types import interpret_type
 from ..describe.values import plain_attrs, plain_value
 from ..errors import (
-    ColumnError,
     DamagedFileError,
     H5Warning,
     LayoutError,
@@ -32,7 +31,6 @@ from ..errors import (
     MissingFileError,
     NotHDF5Error,
     OptionError,
-    TableError,
     closest_names,
     warn,
 )
@@ -46,11 +44,12 @@ from .apply import (
     with_features,
     with_named_splits,
 )
+from .choosing import matches, pick_table
 from .left_out import NOTHING_LEFT_OUT, LeftOut, join_left_out
 from .merge import join_columns, join_rows, one_sample_table
 from .repeating import Repeating, repeated_groups
 from .saved import Saved, find_place, load_tables, save_tables
-from .warned import warn_left_out, warn_rounded
+from .warned import warn_left_out, warn_lost_splits, warn_rounded
 
 __all__ = ["Resolved", "describe_handle", "resolve_splits", "resolve_tables"]
 
@@ -273,25 +272,26 @@ def _samples(options: Options, handle: h5py.File) -> Options:
 
 def _chosen_table(handle: h5py.Group, schema: Schema, options: Options) -> Table:
     file = schema.file
-    table = in_tree_order(_pick(schema, options)) if options.nested else _pick(schema, options)
+    table = in_tree_order(pick_table(schema, options)) if options.nested else pick_table(schema, options)
     if options.axis is not None:
         check_lengths(schema, table, options.axis, chosen=options.columns is not None)
     sided = options.join == "columns"
     if options.class_labels:
         # Of files side by side, each has some of the columns that are named.
-        labels = {name: given for name, given in options.class_labels.items() if not sided or _matches(name, table)}
+        labels = {name: given for name, given in options.class_labels.items() if not sided or matches(name, table)}
         names = {name: _names(handle, file, given, "class_labels") for name, given in labels.items()}
         table = with_class_labels(table, names, file=file)
     if not sided:
         table = _as_asked(table, options)
     elif options.columns is not None:
-        present = [pattern for pattern in options.columns if _matches(pattern, table)]
+        present = [pattern for pattern in options.columns if matches(pattern, table)]
         table = choose_columns(table, present, file=file) if present else table
     if isinstance(options.splits, Mapping):
         named = {split: _names(handle, file, path, "splits") for split, path in options.splits.items()}
         table = with_named_splits(table, named, file=file)
     check_filters(file, table.columns.values())
     warn_left_out(schema, table, options)
+    warn_lost_splits(schema, table, options)
     warn_rounded(table, file)
     return table
 
@@ -304,74 +304,6 @@ def _as_asked(table: Table, options: Options) -> Table:
         chosen = flat_specs(table, specs, file=file) if options.nested else specs
         table = with_features(table, chosen, file=file)
     return choose_columns(table, options.columns, file=file)
-
-
-def _matches(pattern: str, table: Table) -> bool:
-    try:
-        return bool(match_columns([pattern], list(table.columns)))
-    except ColumnError:
-        return False
-
-
-def _pick(schema: Schema, options: Options) -> Table:
-    if options.table is None:
-        if options.layout == "steps" and not any(
-            part.prefix for table in schema.tables.values() for part in table.parts
-        ):
-            raise LayoutError(
-                "layout='steps' needs repeated groups, and the file has none",
-                file=schema.file,
-                hint="leave layout= out",
-            )
-        if options.columns is not None and schema.table is not None:
-            return _table_with(schema, options.columns)
-        if schema.table is None:
-            unread = "".join(
-                f"; {note.path}: {note.why}{f' ({note.option})' if note.option else ''}" for note in schema.notes[:5]
-            )
-            raise LayoutError(
-                f"the file holds no rows{unread}",
-                file=schema.file,
-                hint="hf-h5 describe shows what it holds; attributes and scalars are its metadata",
-            )
-        return schema.table
-    name = options.table if options.table.startswith("/") else f"/{options.table}"
-    if name in schema.tables:
-        return schema.tables[name]
-    for table in schema.tables.values():
-        if any(part.path_of(column) == name for part in table.parts[:1] for column in table.columns.values()):
-            return table
-    raise TableError(f"no table {options.table!r}", file=schema.file, hint=closest_names(name, schema.tables))
-
-
-def _table_with(schema: Schema, patterns: Sequence[str]) -> Table:
-    """The first table that has a column for every pattern; the default one says what is wrong if none has."""
-    for table in sorted(schema.tables.values(), key=lambda table: table.num_rows == 1):
-        try:
-            match_columns(patterns, list(table.columns))
-        except ColumnError:
-            continue
-        return table
-    _expect_one_table(schema, patterns)
-    return schema.tables[schema.default or ""]
-
-
-def _expect_one_table(schema: Schema, patterns: Sequence[str]) -> None:
-    """Raise if each pattern is known, but not in one table."""
-    places: dict[str, Table] = {}
-    for pattern in patterns:
-        found = next((table for table in schema.tables.values() if _matches(pattern, table)), None)
-        if found is None:
-            return  # an unknown column, of which the default table says more
-        places[pattern] = found
-    listed = ", ".join(
-        f"{pattern!r} ({table.num_rows:,} rows of table {table.name!r})" for pattern, table in places.items()
-    )
-    raise LayoutError(
-        f"the columns that were asked for are in different tables: {listed}",
-        file=schema.file,
-        hint="load one table at a time, by table= or by its columns",
-    )
 
 
 def _names(handle: h5py.Group, file: str, given: Sequence[str] | str, option: str) -> list[str]:
@@ -392,7 +324,17 @@ def _names(handle: h5py.Group, file: str, given: Sequence[str] | str, option: st
     if isinstance(values, str):
         values = [name.strip() for name in values.split(",")]
     if not isinstance(values, list) or not all(isinstance(name, str | int) for name in values):
-        raise OptionError(f"{option}: {given!r} holds no list of names", file=file)
+        known = list(target.attrs)
+        if attribute and attribute not in known:
+            hint = f"of its attributes {closest_names(attribute, known)}"
+            raise OptionError(f"{option}: there is no {given!r}", file=file, path=target.name, hint=hint)
+        raise OptionError(
+            f"{option}: {given!r} holds no list of names",
+            file=file,
+            path=target.name,
+            hint="names are strings in UTF-8, or integers; pass them as a list, such as ['no', 'yes'], where the file "
+            "has none",
+        )
     return [str(name) for name in values]
 
 

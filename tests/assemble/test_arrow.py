@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import datasets
@@ -238,3 +239,30 @@ def test_a_cast_that_does_not_hold_the_values_names_the_column() -> None:
     assert to_column(np.array([1, 2]), column, Value("int8")).to_pylist() == [1, 2]
     with pytest.raises(DataError, match=r"'x'.*int8"):
         to_column(np.array([1, 300]), column, Value("int8"))
+
+
+def smaller_floats(dtype: str, wanted: str, values: Any) -> pa.Array:
+    column = table_of(x=(number(dtype), np.shape(values)[1:])).columns["x"]
+    feature = Value(wanted) if not column.row_shape else datasets.Array2D(column.row_shape, wanted)
+    spec = {"shape": column.row_shape, "dtype": wanted, "_type": "Array2D"} if column.row_shape else None
+    asked = replace(column, feature=spec or {"dtype": wanted, "_type": "Value"})
+    return to_column(np.array(values, dtype), asked, feature)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "wanted", "values"),
+    [
+        ("f8", "float32", [1.0, 1e300]),
+        ("f8", "float16", [1.0, -1e6]),
+        ("i8", "float16", [1, 70000]),
+        ("f8", "float32", [[[1.0, 2.0], [1e39, 0.0]]]),
+    ],
+)
+def test_a_number_that_a_smaller_float_cannot_hold_is_an_error(dtype: str, wanted: str, values: Any) -> None:
+    with pytest.raises(DataError, match=f"'x'.*too large for {wanted}"):
+        smaller_floats(dtype, wanted, values)
+
+
+def test_infinities_and_nans_of_the_file_stay_so_in_smaller_floats() -> None:
+    assert smaller_floats("f8", "float32", [np.inf, -np.inf, 1.5]).to_pylist() == [np.inf, -np.inf, 1.5]
+    assert np.isnan(smaller_floats("f8", "float32", [np.nan]).to_pylist()).all()

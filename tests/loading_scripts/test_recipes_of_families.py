@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import hf_h5
+from hf_h5.errors import H5Warning
 from hf_h5.recipes import load_recipe
 from tests.loading_scripts import families
 from tests.loading_scripts.families import Files
@@ -139,6 +140,43 @@ def test_transitions_leave_the_policy_out(tmp_path: Path) -> None:
         "actions", "infos/qpos", "next_observations", "observations", "rewards", "terminals", "timeouts",
     }  # fmt: skip
     assert loaded.features["timeouts"] == datasets.Value("bool")
+
+
+def test_transitions_of_another_number_are_named_in_a_warning(tmp_path: Path) -> None:
+    file = families.d4rl(tmp_path)["train"][0]
+    with h5py.File(file, "r+") as handle:
+        del handle["next_observations"]
+        handle["next_observations"] = np.zeros((49, 11))
+    with pytest.warns(H5Warning, match=r"next_observations \(49 rows"):
+        loaded = hf_h5.load_dataset(script_of(families.d4rl), data_files=file, split="train", cache_dir=str(tmp_path))
+    assert "next_observations" not in loaded.column_names
+
+
+def test_weights_of_a_policy_are_no_columns_though_they_are_as_many(tmp_path: Path) -> None:
+    file = families.d4rl(tmp_path)["train"][0]
+    with h5py.File(file, "r+") as handle:
+        for name in ("weight", "bias"):
+            del handle[f"metadata/policy/fc0/{name}"]
+            handle[f"metadata/policy/fc0/{name}"] = np.zeros((50, 50))
+    loaded = hf_h5.load_dataset(script_of(families.d4rl), data_files=file, split="train", cache_dir=str(tmp_path))
+    assert [name for name in loaded.column_names if name.startswith("metadata")] == []
+
+
+@pytest.mark.parametrize("n_trajectories", [4, 8])
+@pytest.mark.parametrize("shape", [(8, 6), (64, 64, 64)])
+def test_a_mask_of_space_is_no_field_of_trajectories(
+    tmp_path: Path, n_trajectories: int, shape: tuple[int, ...]
+) -> None:
+    files = families.the_well(tmp_path, n_trajectories)
+    with h5py.File(files["train"][0], "r+") as handle:
+        handle["t0_fields/mask"] = np.zeros(shape)
+        handle["t0_fields/mask"].attrs.update(sample_varying=False, time_varying=False)
+    with pytest.warns(H5Warning, match="not among the rows of .*t0_fields/mask"):
+        loaded = hf_h5.load_dataset(
+            script_of(families.the_well), data_files=files, split="train", cache_dir=str(tmp_path / "cache")
+        )
+    assert loaded.num_rows == n_trajectories
+    assert loaded.column_names == ["t0_fields/density", "t0_fields/pressure", "t1_fields/velocity"]
 
 
 @pytest.mark.parametrize("n_trajectories", [1, 2, 4, 8])

@@ -140,6 +140,39 @@ def test_what_may_lose_values_is_left_to_a_checked_cast(element: Any, feature: A
     assert found.feature is not None
 
 
+@pytest.mark.parametrize(
+    "feature",
+    [
+        datasets.Array3D((4, 2, 3), "uint8"),
+        datasets.Array3D((2, 3, 5), "uint8"),
+        datasets.Array2D((6, 4), "uint8"),
+        datasets.Sequence(datasets.Value("uint8"), length=24),
+        datasets.Sequence(datasets.Array2D((4, 3), "uint8"), length=2),
+    ],
+)
+def test_rows_are_never_cut_into_another_shape(feature: Any) -> None:
+    with pytest.raises(OptionError, match="shape") as caught:
+        featured(number("u1"), feature, (2, 3, 4))
+    assert (caught.value.file, caught.value.path) == ("a.h5", "/x")
+    assert "(2, 3, 4)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "feature"),
+    [
+        ((2, 3, 4), datasets.Array3D((2, 3, 4), "uint16")),
+        ((2, 3, 4), datasets.Array3D((None, 3, 4), "uint16")),
+        ((None, 3, 4), datasets.Array3D((2, 3, 4), "uint16")),
+        ((2, 3), datasets.Sequence(datasets.Sequence(datasets.Value("uint16")))),
+        ((2, 3), datasets.Sequence(datasets.Sequence(datasets.Value("uint16"), length=3), length=2)),
+        ((2, 3), datasets.Image()),
+        ((1, 1), datasets.ClassLabel(names=["a", "b"])),
+    ],
+)
+def test_the_same_shape_or_any_length_may_be_asked_for(shape: tuple[int, ...], feature: Any) -> None:
+    assert featured(number("u1"), feature, shape).path == "/x"
+
+
 @pytest.mark.parametrize("element", [Ragged(number("u1")), Text(), Binary()])
 def test_pictures_are_made_of_bytes(element: Any) -> None:
     found = featured(element, datasets.Image())

@@ -103,6 +103,20 @@ def test_class_names_come_from_a_list_a_dataset_or_an_attribute(tmp_path: Path, 
         assert reader.schema.columns["y"].spec["names"] == ["no", "yes"]
 
 
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [("/y@nope", ["there is no '/y@nope'", "'comma'"]), ("/bytes", ["holds no list of names", "UTF-8"])],
+)
+def test_where_no_class_names_are_it_is_said_what_there_is(tmp_path: Path, place: str, words: list[str]) -> None:
+    file = write_h5(tmp_path / "a.h5", {"y": np.array([0, 1]), "bytes": np.array([b"caf\xe9", b"x"])})
+    with h5py.File(file, "r+") as handle:
+        handle["y"].attrs["comma"] = "no, yes"
+    with pytest.raises(OptionError) as caught:
+        hf_h5.open_table(file, class_labels={"y": place}, columns=["y"])
+    for each in (*words, "hint", f"{file}::/"):
+        assert each in str(caught.value)
+
+
 def test_files_with_and_without_splits_are_an_error_naming_both(tmp_path: Path) -> None:
     one = write_h5(tmp_path / "a.h5", {"train/x": np.arange(7), "test/x": np.arange(3)})
     other = write_h5(tmp_path / "b.h5", {"x": np.arange(7)})
@@ -162,3 +176,42 @@ def test_many_groups_are_described_about_as_fast_as_they_are_visited(tmp_path: P
     assert schema.table is not None
     assert schema.table.num_rows == 1500
     assert len(pickle.dumps(schema.table)) < 1500 * 200
+
+
+def write_two_lengths_in_splits(file: Path, pixels: str = "pixels") -> Path:
+    """Splits whose labels have other lengths than their pixels, which take more bytes."""
+    contents: dict[str, Any] = {}
+    for split, n_rows in (("train", 50), ("test", 20)):
+        contents |= {f"{split}/label": np.arange(n_rows) % 3, f"{split}/score": np.arange(n_rows) / 2}
+        contents |= {f"{split}/{pixels}": np.zeros((n_rows + 2, 100))}
+    return write_h5(file, contents)
+
+
+@pytest.mark.parametrize(
+    "options", [{"columns": ["label", "score"]}, {"table": "/train/label"}, {"table": "/test/score"}], ids=str
+)
+def test_tables_beside_the_main_one_have_their_splits_too(tmp_path: Path, options: dict[str, Any]) -> None:
+    file = write_two_lengths_in_splits(tmp_path / "a.h5")
+    found = resolve_tables(str(file), make_options(**options))
+    assert found.inside
+    assert {split: table.num_rows for split, table in found.splits.items()} == {"train": 50, "test": 20}
+    assert {tuple(table.columns) for table in found.splits.values()} == {("label", "score")}
+    with hf_h5.open_table(file, split="test", **options) as reader:
+        assert reader.read([19])["label"].tolist() == [1]
+
+
+def test_the_main_splits_and_their_neighbours_keep_their_names(tmp_path: Path) -> None:
+    schema = describe(write_two_lengths_in_splits(tmp_path / "a.h5"))
+    assert {name: list(table.columns) for name, table in schema.tables.items()} == {
+        "/": ["pixels"],
+        "/train/label": ["label", "score"],
+    }
+    assert schema.default == "/"
+
+
+def test_rows_of_one_split_alone_are_of_that_split(tmp_path: Path) -> None:
+    file = write_two_lengths_in_splits(tmp_path / "a.h5")
+    with h5py.File(file, "r+") as handle:
+        handle["test/extra"] = np.arange(7)
+    found = resolve_tables(str(file), make_options(table="/test/extra"))
+    assert {split: table.num_rows for split, table in found.splits.items()} == {"test": 7}

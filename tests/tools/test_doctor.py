@@ -212,6 +212,18 @@ def test_what_keeps_a_file_from_being_read_is_named(problem: str, kind: str) -> 
     assert of_error(problem, None, None).kind == kind
 
 
+def test_an_intact_file_without_datasets_is_not_broken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "x.h5"
+    with h5py.File(file, "w") as handle:
+        handle.create_group("settings").attrs["seed"] = 3
+    found = diagnose(file)
+    assert [(finding.kind, finding.weight) for finding in found.findings] == [("no-rows", "note")]
+    assert main(["doctor", str(file)]) == 0
+    assert "broken" not in capsys.readouterr().out
+    assert main(["doctor", str(file), "--quiet"]) == 0
+    assert capsys.readouterr().out == f"{file}: no rows\n"
+
+
 def test_no_rows_is_broken_and_no_file_is_an_error(tmp_path: Path) -> None:
     write_h5(tmp_path / "x.h5", {"x": np.zeros((0, 3))})
     assert diagnose(tmp_path / "x.h5").findings[0].weight == "broken"

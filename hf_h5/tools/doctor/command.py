@@ -80,4 +80,6 @@ def _coloured(found: Diagnosis) -> str:
 
 
 def _brief(found: Diagnosis) -> str:
-    return f"{found.file}: {found.verdict.mode if found.verdict is not None else 'broken'}"
+    if found.verdict is not None:
+        return f"{found.file}: {found.verdict.mode}"
+    return f"{found.file}: {'broken' if any(finding.weight == 'broken' for finding in found.findings) else 'no rows'}"

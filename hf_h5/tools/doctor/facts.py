@@ -184,7 +184,7 @@ class Diagnosis:
     Attributes
     ----------
     table
-        Facts of the table that would be read; None where the file cannot be read.
+        Facts of the table that would be read; None where the file cannot be read, or has no rows.
     primitives
         What the machine can do.
     predicted
@@ -192,7 +192,7 @@ class Diagnosis:
     findings
         The heaviest first.
     verdict
-        The mode to take for shuffled epochs; None where the file cannot be read.
+        The mode to take for shuffled epochs; None where ``table`` is.
     random
         The mode to take for rows in any order, which is what ``hf_h5.load`` takes.
     """

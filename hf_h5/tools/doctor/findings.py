@@ -13,6 +13,8 @@ from .predict import amplification
 
 __all__ = ["find_all", "of_error"]
 
+# What is said of an intact file of groups and attributes; where something could not be read, it is said after this.
+_NO_ROWS = "the file holds no rows"
 _WEIGHTS = ("broken", "slow", "risk", "note")
 
 # Decoded bytes for each byte of a single row, from which it is worth a word.
@@ -189,7 +191,10 @@ _FINDERS: tuple[_Finder, ...] = (
 
 
 def of_error(problem: str, hint: str | None, path: str | None) -> Finding:
-    """The finding of a file that cannot be read."""
+    """The finding of a file that cannot be read, or has nothing to read."""
+    if problem == _NO_ROWS:
+        mend = hint or "hf-h5 describe FILE shows what it holds"
+        return Finding("no-rows", "note", (), "it can be read, and no dataset in it has rows", mend)
     kinds: Sequence[tuple[str, str]] = (
         ("filter", "missing-filter"),
         ("unable to lock", "locked"),
