@@ -152,6 +152,16 @@ def test_a_file_that_changed_or_went_is_an_error_and_not_other_rows(tmp_path: Pa
         convert_shard(plan, len(plan.shards) - 1, tmp_path / "out")
 
 
+@pytest.mark.parametrize("name", ["x-0", "x-1", "y-0", "y-1"])
+def test_each_file_of_each_joined_side_counts(tmp_path: Path, name: str) -> None:
+    for each in ("x-0", "x-1", "y-0", "y-1"):
+        write_h5(tmp_path / f"{each}.h5", {each[0]: np.arange(6)})
+    plan = make_plan(sorted(map(str, tmp_path.glob("*.h5"))), join="columns")
+    os.utime(tmp_path / f"{name}.h5", ns=(1, 1))
+    with pytest.raises(FileChangedError, match=f"{name}.h5"):
+        convert_shard(plan, 0, tmp_path / "out")
+
+
 def test_a_file_that_a_link_leads_to_counts(tmp_path: Path) -> None:
     (target,) = write_files(tmp_path / "outside", [16])
     with h5py.File(tmp_path / "links.h5", "w") as handle:
