@@ -13,7 +13,7 @@ from .description import remove_description
 from .plan import Plan, expect_plan, parse_plan
 from .storage import Folder, expect_no_folder, open_folder, open_folder_of
 
-__all__ = ["MANIFEST", "load_plan", "open_output", "save_plan"]
+__all__ = ["MANIFEST", "expect_own", "load_plan", "open_output", "save_plan"]
 
 MANIFEST = ".hf-h5-convert.json"
 """The plan; its name begins with a dot, so that ``datasets`` takes it for no data."""
@@ -66,7 +66,7 @@ def open_output(plan: Plan, out: str | os.PathLike[str], *, overwrite: bool = Fa
     Raises
     ------
     OptionError
-        If the folder holds data of something else.
+        If the folder holds data of something else, or is being written by another plan.
     """
     folder = open_folder(out)
     if _id_of(folder) == plan.id:
@@ -83,12 +83,31 @@ def open_output(plan: Plan, out: str | os.PathLike[str], *, overwrite: bool = Fa
         raise OptionError(f"the folder holds {what}", file=folder.place, hint=hint)
     if not will_write:
         return folder
+    # Before its first shard is whole, nothing but these tells a conversion that is under way from one that was killed.
+    writing = folder.being_written(known)
+    if writing and not overwrite and _id_of(folder) != plan.id:
+        hint = "name another folder, or wait for it; if it runs no more, remove that file"
+        raise OptionError(f"another conversion is writing into the folder: {writing[0]}", file=folder.place, hint=hint)
     for name in ours:
         folder.remove(name)
     if known:
         remove_description(folder, {shard["split"] for shard in before["shards"]})
     folder.write_text(MANIFEST, plan.to_json())
     return folder
+
+
+def expect_own(plan: Plan, folder: Folder) -> None:
+    """Raise ``OptionError`` if a folder that was marked as that of a plan is so no longer.
+
+    Two conversions that begin at once in a new folder may both have marked it, where neither sees what the other
+    writes; the last mark holds, and under it no shard of the other plan may take the place of one of its own.
+    """
+    if _id_of(folder) != plan.id:
+        raise OptionError(
+            "the folder was given to another conversion while this one wrote into it",
+            file=folder.place,
+            hint="nothing was replaced; convert into another folder",
+        )
 
 
 def _id_of(folder: Folder) -> str | None:

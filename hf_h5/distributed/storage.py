@@ -8,7 +8,7 @@ import os
 import platform
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -55,10 +55,15 @@ class Folder(ABC):
         """The files in the folder and in those just below, sorted."""
 
     @contextlib.contextmanager
-    def writing(self, name: str) -> Iterator[BinaryIO]:
+    def writing(self, name: str, *, check: Callable[[], None] = lambda: None) -> Iterator[BinaryIO]:
         """A stream whose content gets the name once all is written, or is removed.
 
         It is not waited for the disk: what a power cut takes of a shard, its checksum tells when it is looked at again.
+
+        Parameters
+        ----------
+        check
+            Called once all is written; the file does not get its name if it raises.
         """
         part = part_name(name, f"{os.getpid()}-{next(_COUNTER)}")
         self.make(name)
@@ -66,6 +71,7 @@ class Folder(ABC):
         try:
             with self.open(part, "wb") as stream:
                 yield stream
+            check()
             self.rename(part, name)
         except BaseException:
             self.remove(part)
@@ -85,6 +91,10 @@ class Folder(ABC):
         """Write a whole file."""
         with self.writing(name) as stream:
             stream.write(text.encode("utf-8"))
+
+    def being_written(self, wanted: Collection[str]) -> list[str]:
+        """Half-written files that are to get one of some names, whose processes run or are of another machine."""
+        return [each for each in self.names() if _whole_name(each) in wanted and not _is_left_over(each, False)]
 
     def sweep(self, *, elsewhere: bool) -> None:
         """Remove half-written files, but those of processes that run on this machine.
@@ -189,6 +199,13 @@ def part_name(name: str, writer: str) -> str:
     """The name of a file while it is written; ``writer`` tells processes and their files apart."""
     folder, slash, last = name.rpartition("/")
     return f"{folder}{slash}.{last.lstrip('.')}.{_host()}.{writer}.part"
+
+
+def _whole_name(part: str) -> str | None:
+    """The name that a half-written file is to get; None for any other file."""
+    folder, slash, last = part.rpartition("/")
+    found = _PART.fullmatch(last)
+    return f"{folder}{slash}{found['name']}" if found else None
 
 
 def _is_left_over(name: str, elsewhere: bool) -> bool:
