@@ -16,8 +16,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for_ends
 from multiprocessing.synchronize import Event
 from types import FrameType
+from typing import Any
 
 from ..errors import H5Error, H5Warning
+from ..remote.secrets import seal, unseal
 from .plan import Plan
 from .reports import ShardReport
 from .shards import convert_shard
@@ -117,6 +119,15 @@ class _Work:
     threads: int
     stop: Event
     wanted: Connection
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With the secrets of the plan's URLs, which the plan does not hold."""
+        return {**self.__dict__, "sealed": seal(version.file for version in self.plan.files)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state["sealed"]:
+            unseal(state["sealed"])
+        self.__dict__.update({name: value for name, value in state.items() if name != "sealed"})
 
 
 _WORK: list[_Work] = []

@@ -8,12 +8,13 @@ import re
 from typing import Any
 
 from ..errors import MissingFileError, OptionError
+from ..remote.secrets import has_secret
 from ..version import installed_version
 from .description import remove_description
 from .plan import Plan, expect_plan, parse_plan
 from .storage import Folder, expect_no_folder, open_folder, open_folder_of
 
-__all__ = ["MANIFEST", "expect_own", "load_plan", "open_output", "save_plan"]
+__all__ = ["MANIFEST", "expect_no_secrets", "expect_own", "load_plan", "open_output", "save_plan"]
 
 MANIFEST = ".hf-h5-convert.json"
 """The plan; its name begins with a dot, so that ``datasets`` takes it for no data."""
@@ -25,11 +26,31 @@ _HEAD_BYTES = 200
 
 
 def save_plan(plan: Plan, file: str | os.PathLike[str]) -> None:
-    """Write a plan to a path or URL, as JSON."""
+    """Write a plan to a path or URL, as JSON.
+
+    Raises
+    ------
+    OptionError
+        If a file is a URL with a password, token or signature, which a plan does not hold.
+    """
     expect_plan(plan)
+    expect_no_secrets(plan, "what is secret in a URL is not written into a plan, and no job could read the file")
     expect_no_folder(file, "a plan is a file", "for example plan.json")
     folder, name = open_folder_of(file)
     folder.write_text(name, plan.to_json())
+
+
+def expect_no_secrets(plan: Plan, problem: str) -> None:
+    """Raise ``OptionError`` if files of a plan are URLs that only this process and its workers know."""
+    named = (name for names in plan.named.values() for name in names)
+    file = next((each for each in named if has_secret(each)), None)
+    if file is not None:
+        raise OptionError(
+            problem,
+            file=file,
+            hint="name it by a URL without secrets, for which each job finds the credentials in its environment "
+            "(s3://, gs://, hf://); or convert on this machine: hf-h5 convert FILES -o FOLDER --num-proc N",
+        )
 
 
 def load_plan(file: str | os.PathLike[str]) -> Plan:

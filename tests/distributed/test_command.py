@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import pytest
 
@@ -12,6 +14,8 @@ from hf_h5.cli import main
 from hf_h5.distributed import convert_shard, finalize, load_plan, save_plan
 from hf_h5.errors import MissingFileError, OptionError
 from tests.distributed.sources import write_files
+from tests.remote.serving import serving
+from tests.written import write_h5
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +116,28 @@ def test_a_folder_that_is_named_by_mistake_is_not_made_to_be_finished() -> None:
     with pytest.raises(MissingFileError, match="17 of 17 shards are missing"):
         finalize(load_plan("plan.json"), "typo")
     assert not Path("typo").exists()
+
+
+@pytest.fixture
+def secret_url(tmp_path: Path) -> Iterator[str]:
+    """A file behind a URL with a password."""
+    write_h5(tmp_path / "x.h5", {"x": np.arange(400)})
+    with serving({"x.h5": (tmp_path / "x.h5").read_bytes()}) as server:
+        yield server.url.replace("http://", "http://me:pass-word@") + "/x.h5"
+
+
+def test_several_processes_read_a_url_with_a_password(secret_url: str, tmp_path: Path) -> None:
+    assert (
+        hf_h5(f"convert {secret_url} -o {tmp_path}/out --max-shard-size 1kB --num-proc 2 --remote-cache-bytes 0") == 0
+    )
+    found = datasets.load_dataset("parquet", data_files=f"{tmp_path}/out/*.parquet", split="train")
+    assert found["x"][:] == list(range(400))
+    assert not any(b"pass-word" in each.read_bytes() for each in (tmp_path / "out").iterdir())
+
+
+def test_a_url_with_a_password_is_in_no_plan_that_nobody_could_run(
+    secret_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert hf_h5(f"plan {secret_url} -o {tmp_path}/secret.json") == 2
+    assert "credentials in its environment" in capsys.readouterr().err
+    assert not (tmp_path / "secret.json").exists()
