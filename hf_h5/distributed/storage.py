@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import platform
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..describe.urls import is_url
-from ..errors import MissingPackageError, OptionError
+from ..errors import MissingFileError, MissingPackageError, OptionError
 
 __all__ = ["Folder", "expect_no_folder", "open_folder", "open_folder_of", "part_name"]
 
@@ -21,6 +22,7 @@ _PART = re.compile(r"\.(?P<name>.+)\.(?P<host>[^.]+)\.(?P<pid>\d+)-\d+\.part")
 _COUNTER = itertools.count()
 _BEING_WRITTEN: set[str] = set()
 """Half-written files of this process: one with its number may also be left of an earlier process."""
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC})
 
 
 class Folder(ABC):
@@ -73,8 +75,11 @@ class Folder(ABC):
                 yield stream
             check()
             self.rename(part, name)
-        except BaseException:
+        except BaseException as error:
             self.remove(part)
+            if isinstance(error, OSError) and error.errno in _NO_ROOM and not error.filename:
+                # A write itself does not say where it was to go.
+                error.filename = self.place
             raise
         finally:
             _BEING_WRITTEN.discard(part)
@@ -115,7 +120,11 @@ class _LocalFolder(Folder):
         self._root = Path(place)
 
     def make(self, name: str) -> None:
-        (self._root / name).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            (self._root / name).parent.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError as error:
+            problem = "the folder cannot be made: the file system takes none there"
+            raise MissingFileError(problem, file=self.place, hint="name a folder on a disk") from error
 
     def open(self, name: str, mode: str = "rb") -> BinaryIO:
         return open(self._root / name, mode)  # type: ignore[return-value]
@@ -167,9 +176,11 @@ def open_folder(place: str | os.PathLike[str]) -> Folder:
     Raises
     ------
     OptionError
-        If it is a file, or lies in one.
+        If it is a file, or lies in one, or has no name.
     """
     name = os.fspath(place)
+    if not name:
+        raise OptionError("the name of the folder is empty", hint=_UNSET)
     if is_url(name):
         return _RemoteFolder(name)
     absolute = os.path.abspath(name)
@@ -179,9 +190,14 @@ def open_folder(place: str | os.PathLike[str]) -> Folder:
     return _LocalFolder(absolute)
 
 
+_UNSET = "a variable of the shell may be unset; '.' is the folder that you are in"
+
+
 def open_folder_of(file: str | os.PathLike[str]) -> tuple[Folder, str]:
     """The folder that a file lies in, and its name there."""
     folder, slash, name = os.fspath(file).rpartition("/")
+    if not name:
+        raise OptionError("the name of the file is empty", file=file or None, hint=_UNSET)
     return open_folder(folder or slash or "."), name
 
 

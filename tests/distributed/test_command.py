@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,6 +119,52 @@ def test_a_folder_that_is_named_by_mistake_is_not_made_to_be_finished() -> None:
     with pytest.raises(MissingFileError, match="17 of 17 shards are missing"):
         finalize(load_plan("plan.json"), "typo")
     assert not Path("typo").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["convert", "in/*.h5", "-o", ""],
+        ["convert", "--plan", "plan.json", "-o", ""],
+        ["convert", "--plan", "", "-o", "out"],
+        ["plan", "in/*.h5", "-o", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_name_is_not_the_current_folder(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(Path().rglob("*"))
+    assert main(command) == 2
+    assert "hint: " in capsys.readouterr().err
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_an_empty_name_is_no_folder_of_shards() -> None:
+    with pytest.raises(OptionError, match="is empty"):
+        convert_shard(load_plan("plan.json"), 0, "")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a file system that takes no folders")
+def test_where_no_folder_can_be_made_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert hf_h5("convert in/*.h5 -o /proc/nowhere") == 2
+    assert "cannot be made: the file system takes none there [/proc/nowhere]\n  hint: " in capsys.readouterr().err
+
+
+LIMITED = """
+import resource, sys
+from hf_h5.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX's")
+def test_a_place_without_room_is_named() -> None:
+    write_h5(Path("x.h5"), {"x": np.random.default_rng(0).random(9000)})
+    command = [sys.executable, "-c", LIMITED, "convert", "x.h5", "-o", "out"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert re.search(r"File too large: '.*out'\n  hint: .*smaller shards", ended.stderr), ended.stderr
+    assert list(Path("out").glob(".*.part")) == []
 
 
 @pytest.fixture

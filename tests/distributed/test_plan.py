@@ -121,8 +121,13 @@ def test_relative_names_hold_from_every_folder(tmp_path: Path, monkeypatch: pyte
         (lambda text: text.replace('"version": "', '"version": "9'), "made by hf-h5 9"),
         (lambda text: text[:-20], "this is no plan"),
         (lambda text: "[]", "no plan of the format"),
+        (
+            lambda text: json.dumps({name: json.loads(text)[name] for name in ("plan", "version")}),
+            r"not whole(?s:.*)plan.json",
+        ),
+        (lambda text: json.dumps(json.loads(text) | {"options": None}), "not whole"),
     ],
-    ids=["edited", "format", "version", "cut short", "other JSON"],
+    ids=["edited", "format", "version", "cut short", "other JSON", "header", "no options"],
 )
 def test_what_is_no_plan_is_refused(tmp_path: Path, change: Any, message: str) -> None:
     save_plan(make_plan(write_files(tmp_path, [16]), 10_000), tmp_path / "plan.json")
