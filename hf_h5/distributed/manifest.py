@@ -105,7 +105,7 @@ def open_output(plan: Plan, out: str | os.PathLike[str], *, overwrite: bool = Fa
     if not will_write:
         return folder
     # Before its first shard is whole, nothing but these tells a conversion that is under way from one that was killed.
-    writing = folder.being_written(known)
+    writing = folder.being_written(known) if known else []
     if writing and not overwrite and _id_of(folder) != plan.id:
         hint = "name another folder, or wait for it; if it runs no more, remove that file"
         raise OptionError(f"another conversion is writing into the folder: {writing[0]}", file=folder.place, hint=hint)
