@@ -93,7 +93,8 @@ def _run(arguments: argparse.Namespace) -> int:
     _expect_meaning(arguments)
     if arguments.push_to_hub is not None and not arguments.finalize:
         return _push(arguments)
-    if arguments.output is None:
+    if not arguments.output:
+        # Also where a variable of the shell is unset: the current folder is named by a dot.
         hint = "pass -o FOLDER" + (", or --push-to-hub USER/NAME" if arguments.plan is None else "")
         raise OptionError("it is not said where to", hint=hint)
     options, told = given_options(arguments), arguments.console

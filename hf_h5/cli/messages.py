@@ -46,6 +46,7 @@ _HINTS = {
     errno.EROFS: "name a place that may be written",
     errno.ENOSPC: "make room, or name a place on another disk; what is finished is kept",
     errno.EDQUOT: "make room, or name a place on another disk; what is finished is kept",
+    errno.EFBIG: "the disk or a limit (ulimit -f) takes no files of that size: name another place, or smaller shards",
     errno.EMFILE: "let more files be open: ulimit -n 4096",
 }
 """By the number of the system's error."""

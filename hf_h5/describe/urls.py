@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import traceback
 import weakref
 from typing import Any
 
@@ -47,9 +48,15 @@ def open_url(url: str) -> h5py.File:
         handle = h5py.File(stream, "r")
         _OPEN[id(handle)] = handle
         return handle
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        if isinstance(stream.error, H5Error):
-            raise stream.error from error
+    except BaseException as error:
+        # The frames of h5py hold the library's property list, and that the stream: as long as somebody kept the error,
+        # they would be left for the very end of the process, too.
+        traceback.clear_frames(error.__traceback__)
+        cause = stream.take_error()
+        if isinstance(error, H5Error) or not isinstance(error, (OSError, RuntimeError, ValueError, KeyError)):
+            raise
+        if isinstance(cause, H5Error):
+            raise cause from error
         start = bytes(file.read_for_library(0, len(_SIGNATURE)))
         if start != _SIGNATURE:
             problem = "the file is not HDF5: its signature is missing"

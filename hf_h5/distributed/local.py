@@ -12,9 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for_ends
 from multiprocessing.synchronize import Event
+from types import FrameType
+from typing import Any
 
 from ..errors import H5Error, H5Warning
+from ..remote.secrets import seal, unseal
 from .plan import Plan
 from .reports import ShardReport
 from .shards import convert_shard
@@ -76,8 +81,9 @@ def _in_processes(
     # Not forked: threads of this process may hold locks.
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
-    begin = (_begin, (_Work(plan, os.fspath(out), threads, stop),))
-    with ProcessPoolExecutor(min(num_proc, len(numbers)), context, *begin) as pool:
+    wanted, want = context.Pipe(duplex=False)
+    begin = (_begin, (_Work(plan, os.fspath(out), threads, stop, wanted),))
+    with wanted, want, ProcessPoolExecutor(min(num_proc, len(numbers)), context, *begin) as pool:
         try:
             with _interrupts_held():
                 running = {pool.submit(_convert, number) for number in numbers}
@@ -85,6 +91,11 @@ def _in_processes(
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                # A shard may take minutes, and a signal to this process alone is not seen by those that write.
+                want.close()
+            raise
         finally:
             stop.set()
             # Waited for: nobody writes into the folder any more once an error is seen.
@@ -93,20 +104,45 @@ def _in_processes(
 
 @dataclass(frozen=True)
 class _Work:
-    """What a process converts; sent once and not with each shard. ``stop`` is set when no more is wanted."""
+    """What a process converts; sent once and not with each shard.
+
+    Attributes
+    ----------
+    stop
+        Set when no more is wanted; what is being written is finished.
+    wanted
+        Ends when nothing at all is wanted: the other end is closed, or died with the process that held it.
+    """
 
     plan: Plan
     out: str
     threads: int
     stop: Event
+    wanted: Connection
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With the secrets of the plan's URLs, which the plan does not hold."""
+        return {**self.__dict__, "sealed": seal(version.file for version in self.plan.files)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state["sealed"]:
+            unseal(state["sealed"])
+        self.__dict__.update({name: value for name, value in state.items() if name != "sealed"})
 
 
 _WORK: list[_Work] = []
+_WRITING = threading.Lock()
+"""Held by a process while it writes a shard."""
+_GRACE_S = 30.0
+"""How long a process whose parent is gone may take to remove its half-written file."""
+_HELD = {signal.SIGINT, signal.SIGTERM}
 
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Let processes be started whole: Ctrl-C, which a terminal sends to all, waits here, and in them for `_begin`.
+
+    So does the signal that asks a process to end.
 
     While they import what they need, or if they were sent half of their work, they would print a traceback each.
     """
@@ -115,15 +151,16 @@ def _interrupts_held() -> Iterator[None]:
         return
     came: list[int] = []
     # Both: the mask is what the processes inherit, and other threads of this one may still be handed the signal.
-    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    handlers = {each: signal.signal(each, lambda number, frame: came.append(number)) for each in _HELD}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        signal.signal(signal.SIGINT, handler or signal.SIG_DFL)
+        for each, handler in handlers.items():
+            signal.signal(each, handler or signal.SIG_DFL)
     if came:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(came[0])
 
 
 def _begin(work: _Work) -> None:
@@ -131,15 +168,39 @@ def _begin(work: _Work) -> None:
     # Between shards the process that waits for this one says when to end; what came meanwhile is dropped here.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+    threading.Thread(target=_end_when_unwanted, args=(work.wanted,), daemon=True).start()
+
+
+def _end_when_unwanted(wanted: Connection) -> None:
+    """End the shard that is being written; and the process, if nobody is left who would end it.
+
+    One that waits for a shard would wait for ever: it holds both ends of the queue that it waits for.
+    """
+    wait_for_ends([wanted])
+    _WORK.clear()
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    _WRITING.acquire(timeout=_GRACE_S)
+    os._exit(1)
+
+
+def _interrupt_once(number: int, frame: FrameType | None) -> None:
+    """Raise, and let nothing disturb the removal of what is half-written: the signal may come twice."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _convert(number: int) -> ShardReport:
-    work = _WORK[0]
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        if work.stop.is_set():
-            raise InterruptedError("the conversion was stopped")
-        return convert_shard(work.plan, number, work.out, threads=work.threads)
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with _WRITING:
+        signal.signal(signal.SIGINT, _interrupt_once)
+        try:
+            work = next(iter(_WORK), None)
+            if work is None or work.stop.is_set():
+                raise InterruptedError("the conversion was stopped")
+            return convert_shard(work.plan, number, work.out, threads=work.threads)
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)

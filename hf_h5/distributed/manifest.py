@@ -8,12 +8,13 @@ import re
 from typing import Any
 
 from ..errors import MissingFileError, OptionError
+from ..remote.secrets import has_secret
 from ..version import installed_version
 from .description import remove_description
 from .plan import Plan, expect_plan, parse_plan
 from .storage import Folder, expect_no_folder, open_folder, open_folder_of
 
-__all__ = ["MANIFEST", "load_plan", "open_output", "save_plan"]
+__all__ = ["MANIFEST", "expect_no_secrets", "expect_own", "load_plan", "open_output", "save_plan"]
 
 MANIFEST = ".hf-h5-convert.json"
 """The plan; its name begins with a dot, so that ``datasets`` takes it for no data."""
@@ -25,11 +26,31 @@ _HEAD_BYTES = 200
 
 
 def save_plan(plan: Plan, file: str | os.PathLike[str]) -> None:
-    """Write a plan to a path or URL, as JSON."""
+    """Write a plan to a path or URL, as JSON.
+
+    Raises
+    ------
+    OptionError
+        If a file is a URL with a password, token or signature, which a plan does not hold.
+    """
     expect_plan(plan)
+    expect_no_secrets(plan, "what is secret in a URL is not written into a plan, and no job could read the file")
     expect_no_folder(file, "a plan is a file", "for example plan.json")
     folder, name = open_folder_of(file)
     folder.write_text(name, plan.to_json())
+
+
+def expect_no_secrets(plan: Plan, problem: str) -> None:
+    """Raise ``OptionError`` if files of a plan are URLs that only this process and its workers know."""
+    named = (name for names in plan.named.values() for name in names)
+    file = next((each for each in named if has_secret(each)), None)
+    if file is not None:
+        raise OptionError(
+            problem,
+            file=file,
+            hint="name it by a URL without secrets, for which each job finds the credentials in its environment "
+            "(s3://, gs://, hf://); or convert on this machine: hf-h5 convert FILES -o FOLDER --num-proc N",
+        )
 
 
 def load_plan(file: str | os.PathLike[str]) -> Plan:
@@ -66,7 +87,7 @@ def open_output(plan: Plan, out: str | os.PathLike[str], *, overwrite: bool = Fa
     Raises
     ------
     OptionError
-        If the folder holds data of something else.
+        If the folder holds data of something else, or is being written by another plan.
     """
     folder = open_folder(out)
     if _id_of(folder) == plan.id:
@@ -83,12 +104,31 @@ def open_output(plan: Plan, out: str | os.PathLike[str], *, overwrite: bool = Fa
         raise OptionError(f"the folder holds {what}", file=folder.place, hint=hint)
     if not will_write:
         return folder
+    # Before its first shard is whole, nothing but these tells a conversion that is under way from one that was killed.
+    writing = folder.being_written(known) if known else []
+    if writing and not overwrite and _id_of(folder) != plan.id:
+        hint = "name another folder, or wait for it; if it runs no more, remove that file"
+        raise OptionError(f"another conversion is writing into the folder: {writing[0]}", file=folder.place, hint=hint)
     for name in ours:
         folder.remove(name)
     if known:
         remove_description(folder, {shard["split"] for shard in before["shards"]})
     folder.write_text(MANIFEST, plan.to_json())
     return folder
+
+
+def expect_own(plan: Plan, folder: Folder) -> None:
+    """Raise ``OptionError`` if a folder that was marked as that of a plan is so no longer.
+
+    Two conversions that begin at once in a new folder may both have marked it, where neither sees what the other
+    writes; the last mark holds, and under it no shard of the other plan may take the place of one of its own.
+    """
+    if _id_of(folder) != plan.id:
+        raise OptionError(
+            "the folder was given to another conversion while this one wrote into it",
+            file=folder.place,
+            hint="nothing was replaced; convert into another folder",
+        )
 
 
 def _id_of(folder: Folder) -> str | None:

@@ -149,7 +149,7 @@ def parse_plan(text: str, *, source: str, version: str) -> Plan:
     Raises
     ------
     OptionError
-        If it is no plan, of another version, or was changed by hand.
+        If it is no plan or not a whole one, of another version, or was changed by hand.
     """
     try:
         plain = json.loads(text)
@@ -163,6 +163,10 @@ def parse_plan(text: str, *, source: str, version: str) -> Plan:
             file=source,
             hint="make the plan again, or run it with the version that made it",
         )
+    missing = [each.name for each in fields(Plan) if each.name not in plain]
+    if missing or not isinstance(plain["options"], dict):
+        what = f"{missing[0]!r} is missing" if missing else "'options' are none"
+        raise OptionError(f"the plan is not whole: {what}", file=source, hint=_HINT)
     del plain["plan"]
     if plain.pop("id", None) != _digest(plain):
         raise OptionError("the plan was changed after it was made", file=source, hint=_HINT)

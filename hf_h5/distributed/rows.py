@@ -145,9 +145,7 @@ _HINT = "make the plan again, and write to another folder"
 
 
 def _check_versions(plan: Plan, table: Table) -> None:
-    files = {part.file for part in table.parts}
-    files.update(column.file for part in table.parts[:1] for column in part.columns.values() if column.file)
-    for version in _versions_of(plan, files):
+    for version in _versions_of(plan, set(table.files_of_rows())):
         try:
             found = fingerprint_of(version.file)
         except MissingFileError as error:

@@ -12,7 +12,7 @@ from typing import Any, SupportsIndex
 from ..batching import arrow_batches
 from ..errors import DataError, OptionError
 from .encoding import CountedStream, ShardWriter, open_writer, read_mark
-from .manifest import open_output
+from .manifest import expect_own, open_output
 from .plan import Plan, PlannedShard, expect_plan
 from .reports import ShardReport
 from .rows import ShardRows, open_rows
@@ -41,7 +41,7 @@ def convert_shard(plan: Plan, number: int, out: str | os.PathLike[str], *, threa
     FileChangedError
         If a file is not what it was when the plan was made.
     OptionError
-        If the folder holds what another plan wrote.
+        If the folder holds what another plan wrote, or is being written by it.
     """
     expect_plan(plan)
     number = _checked_number(plan, number)
@@ -51,7 +51,9 @@ def convert_shard(plan: Plan, number: int, out: str | os.PathLike[str], *, threa
     if found is not None:
         return found
     shard = plan.shards[number]
-    with open_rows(plan, shard, threads=threads) as rows, folder.writing(shard.name) as stream:
+    writing = folder.writing(shard.name, check=lambda: expect_own(plan, folder))
+    # The half-written file comes first: it shows others that the folder is in use.
+    with writing as stream, open_rows(plan, shard, threads=threads) as rows:
         mark = _write(plan, number, rows, CountedStream(stream))
         n_bytes = stream.tell()
     seconds = time.perf_counter() - started

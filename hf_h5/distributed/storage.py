@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import platform
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from ..describe.urls import is_url
-from ..errors import MissingPackageError, OptionError
+from ..errors import MissingFileError, MissingPackageError, OptionError
 
 __all__ = ["Folder", "expect_no_folder", "open_folder", "open_folder_of", "part_name"]
 
@@ -21,6 +22,7 @@ _PART = re.compile(r"\.(?P<name>.+)\.(?P<host>[^.]+)\.(?P<pid>\d+)-\d+\.part")
 _COUNTER = itertools.count()
 _BEING_WRITTEN: set[str] = set()
 """Half-written files of this process: one with its number may also be left of an earlier process."""
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC})
 
 
 class Folder(ABC):
@@ -55,10 +57,15 @@ class Folder(ABC):
         """The files in the folder and in those just below, sorted."""
 
     @contextlib.contextmanager
-    def writing(self, name: str) -> Iterator[BinaryIO]:
+    def writing(self, name: str, *, check: Callable[[], None] = lambda: None) -> Iterator[BinaryIO]:
         """A stream whose content gets the name once all is written, or is removed.
 
         It is not waited for the disk: what a power cut takes of a shard, its checksum tells when it is looked at again.
+
+        Parameters
+        ----------
+        check
+            Called once all is written; the file does not get its name if it raises.
         """
         part = part_name(name, f"{os.getpid()}-{next(_COUNTER)}")
         self.make(name)
@@ -66,9 +73,13 @@ class Folder(ABC):
         try:
             with self.open(part, "wb") as stream:
                 yield stream
+            check()
             self.rename(part, name)
-        except BaseException:
+        except BaseException as error:
             self.remove(part)
+            if isinstance(error, OSError) and error.errno in _NO_ROOM and not error.filename:
+                # A write itself does not say where it was to go.
+                error.filename = self.place
             raise
         finally:
             _BEING_WRITTEN.discard(part)
@@ -85,6 +96,10 @@ class Folder(ABC):
         """Write a whole file."""
         with self.writing(name) as stream:
             stream.write(text.encode("utf-8"))
+
+    def being_written(self, wanted: Collection[str]) -> list[str]:
+        """Half-written files that are to get one of some names, whose processes run or are of another machine."""
+        return [each for each in self.names() if _whole_name(each) in wanted and not _is_left_over(each, False)]
 
     def sweep(self, *, elsewhere: bool) -> None:
         """Remove half-written files, but those of processes that run on this machine.
@@ -105,7 +120,11 @@ class _LocalFolder(Folder):
         self._root = Path(place)
 
     def make(self, name: str) -> None:
-        (self._root / name).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            (self._root / name).parent.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError as error:
+            problem = "the folder cannot be made: the file system takes none there"
+            raise MissingFileError(problem, file=self.place, hint="name a folder on a disk") from error
 
     def open(self, name: str, mode: str = "rb") -> BinaryIO:
         return open(self._root / name, mode)  # type: ignore[return-value]
@@ -157,9 +176,11 @@ def open_folder(place: str | os.PathLike[str]) -> Folder:
     Raises
     ------
     OptionError
-        If it is a file, or lies in one.
+        If it is a file, or lies in one, or has no name.
     """
     name = os.fspath(place)
+    if not name:
+        raise OptionError("the name of the folder is empty", hint=_UNSET)
     if is_url(name):
         return _RemoteFolder(name)
     absolute = os.path.abspath(name)
@@ -169,9 +190,14 @@ def open_folder(place: str | os.PathLike[str]) -> Folder:
     return _LocalFolder(absolute)
 
 
+_UNSET = "a variable of the shell may be unset; '.' is the folder that you are in"
+
+
 def open_folder_of(file: str | os.PathLike[str]) -> tuple[Folder, str]:
     """The folder that a file lies in, and its name there."""
     folder, slash, name = os.fspath(file).rpartition("/")
+    if not name:
+        raise OptionError("the name of the file is empty", file=file or None, hint=_UNSET)
     return open_folder(folder or slash or "."), name
 
 
@@ -189,6 +215,13 @@ def part_name(name: str, writer: str) -> str:
     """The name of a file while it is written; ``writer`` tells processes and their files apart."""
     folder, slash, last = name.rpartition("/")
     return f"{folder}{slash}.{last.lstrip('.')}.{_host()}.{writer}.part"
+
+
+def _whole_name(part: str) -> str | None:
+    """The name that a half-written file is to get; None for any other file."""
+    folder, slash, last = part.rpartition("/")
+    found = _PART.fullmatch(last)
+    return f"{folder}{slash}{found['name']}" if found else None
 
 
 def _is_left_over(name: str, elsewhere: bool) -> bool:

@@ -21,7 +21,7 @@ import multiprocess.context
 
 from ..errors import OptionError
 
-__all__ = ["conceal", "reveal", "seal", "unseal"]
+__all__ = ["conceal", "has_secret", "reveal", "seal", "unseal"]
 
 _HIDDEN = "***"
 _SECRET_KEY = re.compile(
@@ -60,6 +60,15 @@ def reveal(name: str) -> str:
             hint="open the URL again in this process",
         )
     return _URLS.get(name, name)
+
+
+def has_secret(name: str) -> bool:
+    """Whether a name stands for a URL of which a part is secret, known here or not.
+
+    >>> has_secret("https://host/a.h5?X-Amz-Signature=***"), has_secret("https://host/a.h5?version=3")
+    (True, False)
+    """
+    return name in _URLS or bool(_CONCEALED.search(name))
 
 
 def seal(names: Iterable[str]) -> bytes:

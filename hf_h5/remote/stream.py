@@ -16,13 +16,13 @@ __all__ = ["RemoteStream"]
 class RemoteStream(io.RawIOBase):
     """Reads a remote file from a place that moves; not for several threads.
 
-    An error of ours that comes up in the middle of a call of the library is kept in ``error``: the library makes one
-    of its own of it.
+    An error of ours that comes up in the middle of a call of the library is kept for `take_error`: the library makes
+    one of its own of it.
     """
 
     def __init__(self, file: RemoteFile) -> None:
         self.file = file
-        self.error: BaseException | None = None
+        self._error: BaseException | None = None
         self._place = 0
 
     def readable(self) -> bool:
@@ -42,13 +42,22 @@ class RemoteStream(io.RawIOBase):
         self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.file.facts.size}[whence]
         return self._place
 
+    def take_error(self) -> BaseException | None:
+        """The last error of a read, which is not kept here any longer.
+
+        The library holds the stream, and an error that is raised holds what the library was called with: a circle
+        through C, which the collector does not see.
+        """
+        error, self._error = self._error, None
+        return error
+
     def readinto(self, out: Any) -> int:
         """Fill as much of ``out`` as the file has."""
         try:
             with _no_collection():
                 content = self.file.read_for_library(self._place, len(out))
         except BaseException as error:
-            self.error = error
+            self._error = error
             raise
         out[: len(content)] = content
         self._place += len(content)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import datasets
 import numpy as np
 import pytest
 
@@ -12,6 +17,8 @@ from hf_h5.cli import main
 from hf_h5.distributed import convert_shard, finalize, load_plan, save_plan
 from hf_h5.errors import MissingFileError, OptionError
 from tests.distributed.sources import write_files
+from tests.remote.serving import serving
+from tests.written import write_h5
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +119,74 @@ def test_a_folder_that_is_named_by_mistake_is_not_made_to_be_finished() -> None:
     with pytest.raises(MissingFileError, match="17 of 17 shards are missing"):
         finalize(load_plan("plan.json"), "typo")
     assert not Path("typo").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["convert", "in/*.h5", "-o", ""],
+        ["convert", "--plan", "plan.json", "-o", ""],
+        ["convert", "--plan", "", "-o", "out"],
+        ["plan", "in/*.h5", "-o", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_name_is_not_the_current_folder(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(Path().rglob("*"))
+    assert main(command) == 2
+    assert "hint: " in capsys.readouterr().err
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_an_empty_name_is_no_folder_of_shards() -> None:
+    with pytest.raises(OptionError, match="is empty"):
+        convert_shard(load_plan("plan.json"), 0, "")
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a file system that takes no folders")
+def test_where_no_folder_can_be_made_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert hf_h5("convert in/*.h5 -o /proc/nowhere") == 2
+    assert "cannot be made: the file system takes none there [/proc/nowhere]\n  hint: " in capsys.readouterr().err
+
+
+LIMITED = """
+import resource, sys
+from hf_h5.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX's")
+def test_a_place_without_room_is_named() -> None:
+    write_h5(Path("x.h5"), {"x": np.random.default_rng(0).random(9000)})
+    command = [sys.executable, "-c", LIMITED, "convert", "x.h5", "-o", "out"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert re.search(r"File too large: '.*out'\n  hint: .*smaller shards", ended.stderr), ended.stderr
+    assert list(Path("out").glob(".*.part")) == []
+
+
+@pytest.fixture
+def secret_url(tmp_path: Path) -> Iterator[str]:
+    """A file behind a URL with a password."""
+    write_h5(tmp_path / "x.h5", {"x": np.arange(400)})
+    with serving({"x.h5": (tmp_path / "x.h5").read_bytes()}) as server:
+        yield server.url.replace("http://", "http://me:pass-word@") + "/x.h5"
+
+
+def test_several_processes_read_a_url_with_a_password(secret_url: str, tmp_path: Path) -> None:
+    assert (
+        hf_h5(f"convert {secret_url} -o {tmp_path}/out --max-shard-size 1kB --num-proc 2 --remote-cache-bytes 0") == 0
+    )
+    found = datasets.load_dataset("parquet", data_files=f"{tmp_path}/out/*.parquet", split="train")
+    assert found["x"][:] == list(range(400))
+    assert not any(b"pass-word" in each.read_bytes() for each in (tmp_path / "out").iterdir())
+
+
+def test_a_url_with_a_password_is_in_no_plan_that_nobody_could_run(
+    secret_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert hf_h5(f"plan {secret_url} -o {tmp_path}/secret.json") == 2
+    assert "credentials in its environment" in capsys.readouterr().err
+    assert not (tmp_path / "secret.json").exists()

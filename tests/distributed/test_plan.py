@@ -121,8 +121,13 @@ def test_relative_names_hold_from_every_folder(tmp_path: Path, monkeypatch: pyte
         (lambda text: text.replace('"version": "', '"version": "9'), "made by hf-h5 9"),
         (lambda text: text[:-20], "this is no plan"),
         (lambda text: "[]", "no plan of the format"),
+        (
+            lambda text: json.dumps({name: json.loads(text)[name] for name in ("plan", "version")}),
+            r"not whole(?s:.*)plan.json",
+        ),
+        (lambda text: json.dumps(json.loads(text) | {"options": None}), "not whole"),
     ],
-    ids=["edited", "format", "version", "cut short", "other JSON"],
+    ids=["edited", "format", "version", "cut short", "other JSON", "header", "no options"],
 )
 def test_what_is_no_plan_is_refused(tmp_path: Path, change: Any, message: str) -> None:
     save_plan(make_plan(write_files(tmp_path, [16]), 10_000), tmp_path / "plan.json")
@@ -150,6 +155,16 @@ def test_a_file_that_changed_or_went_is_an_error_and_not_other_rows(tmp_path: Pa
         convert_shard(plan, 0, tmp_path / "out")
     with pytest.raises(MissingFileError, match="every machine"):
         convert_shard(plan, len(plan.shards) - 1, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["x-0", "x-1", "y-0", "y-1"])
+def test_each_file_of_each_joined_side_counts(tmp_path: Path, name: str) -> None:
+    for each in ("x-0", "x-1", "y-0", "y-1"):
+        write_h5(tmp_path / f"{each}.h5", {each[0]: np.arange(6)})
+    plan = make_plan(sorted(map(str, tmp_path.glob("*.h5"))), join="columns")
+    os.utime(tmp_path / f"{name}.h5", ns=(1, 1))
+    with pytest.raises(FileChangedError, match=f"{name}.h5"):
+        convert_shard(plan, 0, tmp_path / "out")
 
 
 def test_a_file_that_a_link_leads_to_counts(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 import hf_h5
-from hf_h5.distributed import Plan, convert_shard, finalize, make_plan, save_plan
+from hf_h5.distributed import Plan, convert_shard, finalize, make_plan, save_plan, shards
+from hf_h5.distributed.manifest import open_output
 from hf_h5.distributed.shards import find_shard
 from hf_h5.distributed.storage import open_folder, part_name
 from hf_h5.errors import DataError, H5Warning, MissingFileError, OptionError
@@ -191,6 +192,45 @@ def test_a_plan_does_not_write_into_the_folder_of_another(tmp_path: Path) -> Non
     convert_all(make_plan(files, 1500), tmp_path / "out")
     with pytest.raises(OptionError, match="other files, options or sizes"):
         convert_shard(make_plan(files, 300), 0, tmp_path / "out")
+
+
+def test_a_folder_that_another_conversion_is_writing_is_refused_until_that_one_is_gone(tmp_path: Path) -> None:
+    files = write_files(tmp_path / "in")
+    first, second = make_plan(files, 1500), make_plan(files, 300)
+    out = tmp_path / "out"
+    open_output(first, out)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
+        (out / part_name(first.shards[0].name, f"{living.pid}-0")).touch()
+        with pytest.raises(OptionError, match=rf"is writing into the folder(?s:.*){living.pid}(?s:.*)remove that file"):
+            convert_shard(second, 0, out)
+        assert convert_shard(first, 1, out).number == 1
+        (out / first.shards[1].name).unlink()
+        living.communicate(b"\n")
+    convert_all(second, out)
+    assert hidden_files(out) == [".hf-h5-convert.json"]
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_no_shard_takes_the_place_of_one_of_a_conversion_that_has_the_folder_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    first = make_plan(write_files(tmp_path / "first", [9]))
+    second = make_plan(write_files(tmp_path / "second", [16]))
+    out = f"{scheme}{tmp_path}/out"
+    write = shards._write
+
+    def write_slowly(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        # As one that began at the same moment, and saw no half-written file.
+        open_output(second, out, overwrite=True)
+        convert_all(second, out)
+        return write(*arguments)
+
+    monkeypatch.setattr(shards, "_write", write_slowly)
+    with pytest.raises(OptionError, match="given to another conversion"):
+        convert_shard(first, 0, out)
+    assert finalize(second, out, verify=True).rows == {"train": 16}
+    assert hidden_files(tmp_path / "out") == [".hf-h5-convert.json"]
 
 
 def test_there_is_no_such_shard(tmp_path: Path) -> None:

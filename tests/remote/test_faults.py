@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -122,3 +125,32 @@ def test_a_prefetch_that_fails_is_an_error_of_the_batch(server: Server, file: Pa
     server.faults.extend([Fault(403)] * 50)
     with pytest.raises(AccessError):
         list(view.loader(32, shuffle=True))
+
+
+OPEN_AND_KEEP_THE_ERROR = """
+import sys
+import hf_h5
+try:
+    hf_h5.H5TorchView(sys.argv[1], isolate=False, remote_cache_bytes=0)
+except BaseException as error:
+    print(type(error).__name__, flush=True)
+    {kept}
+"""
+
+
+@pytest.mark.parametrize("kept", ["kept = error", "pass"])
+@pytest.mark.parametrize("n_answers", [1, 2])
+def test_a_server_that_refuses_while_a_file_is_opened_lets_the_process_end(
+    server: Server, tmp_path: Path, n_answers: int, kept: str
+) -> None:
+    """What HDF5 still holds at the end of the process would be read by a Python that is no more."""
+    with h5py.File(tmp_path / "long.h5", "w") as handle:
+        handle.create_dataset("words", data=[f"word {number}" for number in range(100_000)])
+        handle.create_dataset("labels", data=np.arange(100_000), chunks=(1000,), compression="gzip")
+    server.files["long.h5"] = (tmp_path / "long.h5").read_bytes()
+    server.faults.extend([*[Fault()] * n_answers, *[Fault(403)] * 50])
+    script = OPEN_AND_KEEP_THE_ERROR.format(kept=kept)
+    ended = subprocess.run(
+        [sys.executable, "-c", script, f"{server.url}/long.h5"], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "AccessError\n"), ended.stderr

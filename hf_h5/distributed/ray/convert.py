@@ -17,7 +17,7 @@ import ray
 
 from ...errors import H5Error
 from ..finish import finalize
-from ..manifest import open_output
+from ..manifest import expect_no_secrets, open_output
 from ..plan import Plan
 from ..planning import DEFAULT_SHARD_SIZE, make_plan
 from ..reports import Finished, ShardReport
@@ -123,6 +123,7 @@ def run_shards(
     int
         How often a shard was begun anew.
     """
+    expect_no_secrets(plan, "what is secret in a URL is not sent to other machines, which could not read the file")
     with connected(address):
         run = _Run(plan, os.fspath(out), deque(numbers), note, max_retries, memory_for(task_bytes, 1))
         try:
