@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ def push_files(
     files: Mapping[str, Path],
     make_card: MakeCard,
     *,
-    replaced: Iterable[str] = (),
+    is_replaced: Callable[[str], bool] = lambda _: False,
     message: str,
     say: Callable[[str], None],
 ) -> None:
@@ -48,8 +47,8 @@ def push_files(
         Path in the repository -> local file.
     make_card
         Is handed the text of the card that is there, or None, and returns the new one.
-    replaced
-        Patterns of files of an earlier push that go away unless they are among ``files``.
+    is_replaced
+        Whether a path is that of a file of an earlier push, which goes away unless it is among ``files``.
     message
         The title of the commit.
     say
@@ -74,7 +73,7 @@ def push_files(
 
     def finish(head: str) -> list[Any]:
         kept = repository.checksums(head)
-        gone = [path for path in kept if path not in files and any(fnmatchcase(path, each) for each in replaced)]
+        gone = [path for path in kept if path not in files and is_replaced(path)]
         return [
             *(CommitOperationCopy(path, path, src_revision=branch) for path in staged),
             *(CommitOperationAdd(path, str(files[path])) for path in missing),

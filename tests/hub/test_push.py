@@ -117,6 +117,22 @@ def test_splits_that_are_no_more_go(push: Any, client: Client, tmp_path: Path) -
     assert client.call(users.load_rows, "alice/fewer", tmp_path / "cache")["x"]
 
 
+def test_a_push_removes_no_file_that_it_did_not_write(push: Any, client: Client, tmp_path: Path) -> None:
+    theirs = [
+        "data/other/train-00000-of-00001.parquet",
+        "data/raw/x-0-of-1.parquet",
+        "data/x-0-of-1.parquet",
+        "data/train-00000-of-00001.parquet.txt",
+        "extra/train-00000-of-00001.parquet",
+    ]
+    client.call(users.make_repo, "alice/nearby", token=ALICE)
+    for path in theirs:
+        client.call(users.upload_file, "alice/nearby", path, path, token=ALICE)
+    write_flat(tmp_path / "x.h5", 10)
+    push(tmp_path / "x.h5", "alice/nearby")
+    assert set(theirs) < set(client.call(users.file_names, "alice/nearby"))
+
+
 def test_the_same_push_again_uploads_nothing(push: Any, hub: LoopbackHub, tmp_path: Path) -> None:
     write_flat(tmp_path / "x.h5", 3000)
     push(tmp_path / "x.h5", "alice/twice", "--max-shard-size", "8kB")
