@@ -126,6 +126,13 @@ def branch_names(repo: str) -> list[str]:
     return [branch.name for branch in HfApi().list_repo_refs(repo, repo_type="dataset").branches]
 
 
+def home() -> str:
+    """Where the clients of this process keep what they keep."""
+    import os
+
+    return os.environ["HF_HOME"]
+
+
 def load_registered(
     repo: str, cache_dir: Path, *args: Any, split: str = "train", streaming: bool = False
 ) -> tuple[dict[str, Any], Rows]:
