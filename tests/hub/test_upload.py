@@ -110,6 +110,18 @@ def test_a_second_upload_sends_what_is_new_and_says_what_is_left_out(
     assert f"8 rows in 2 files; read them there with hf_h5.H5TorchView({files!r})" in done.out
 
 
+def test_files_load_that_take_the_place_of_pushed_rows(upload: Any, client: Client, tmp_path: Path) -> None:
+    write_digits(tmp_path / "pushed.h5")
+    done = client.call(
+        run_command, "convert", str(tmp_path / "pushed.h5"), "--push-to-hub", "alice/instead", token=ALICE
+    )
+    assert done.code == 0, done.err
+    with h5py.File(tmp_path / "x.h5", "w") as handle:
+        handle["x"] = np.arange(4)
+    upload("alice/instead", tmp_path / "x.h5")
+    assert client.call(users.load_registered, "alice/instead", tmp_path / "cache")[1] == {"x": [0, 1, 2, 3]}
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
