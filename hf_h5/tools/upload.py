@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections import Counter
@@ -118,7 +119,8 @@ def _config(name: str, files: list[str], in_repo: list[str], options: Mapping[st
     tables = resolve({"train": files}, make_options(**options)).splits
     first = next(iter(tables.values()))
     splits = {split: Split(table.num_rows, table.logical_bytes) for split, table in tables.items()}
-    return Config(name, first.columns, splits, {"train": in_repo}, options=options)
+    # Readers take the names in a card, and those behind URLs, as patterns.
+    return Config(name, first.columns, splits, {"train": [glob.escape(each) for each in in_repo]}, options=options)
 
 
 def _say_others(repository: Repository, uploaded: Mapping[str, Path], console: Console) -> None:

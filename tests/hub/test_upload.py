@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,25 @@ def test_a_second_upload_sends_what_is_new_and_says_what_is_left_out(
     # All of them, not the first alone.
     files = [f"hf://datasets/alice/growing/{name}.h5" for name in "ab"]
     assert f"8 rows in 2 files; read them there with hf_h5.H5TorchView({files!r})" in done.out
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("run[1].h5", "run1.h5"), ("a*b?.h5", "aXbY.h5"), ("[x].h5", "x.h5"), ("r[.h5", "s.h5"), ("r].h5", "r.h5")],
+)
+def test_a_name_that_is_a_pattern_too_is_that_of_one_file(
+    upload: Any, client: Client, tmp_path: Path, name: str, other: str
+) -> None:
+    for number, each in enumerate((other, name)):
+        with h5py.File(tmp_path / each, "w") as handle:
+            handle["x"] = np.full(3, number)
+    repo = f"alice/pattern-{other[:-3]}-{ord(name[1])}"
+    upload(repo, tmp_path / other)
+    done = upload(repo, tmp_path / name)
+    assert client.call(users.load_registered, repo, tmp_path / "cache")[1] == {"x": [1, 1, 1]}
+    suggested = ast.literal_eval(done.out.split("H5TorchView(")[1].split(")")[0])
+    assert f'H5TorchView("{suggested}")' in client.call(users.read_text, repo, "README.md")
+    assert client.call(users.view_column, suggested, "x") == [1, 1, 1]
 
 
 def test_files_load_that_take_the_place_of_pushed_rows(upload: Any, client: Client, tmp_path: Path) -> None:

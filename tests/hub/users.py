@@ -150,6 +150,15 @@ def load_registered(
         hf_h5.unregister()
 
 
+def view_column(name: str, column: str) -> list[Any]:
+    """All values of a column of a view of a file."""
+    import hf_h5
+
+    with hf_h5.H5TorchView(name) as view:
+        values: list[Any] = view[:][column].tolist()
+    return values
+
+
 def run_blocks(blocks: list[str], folder: Path) -> dict[str, str]:
     """Run the Python of a page in a folder; return what its last lines speak of."""
     import contextlib
