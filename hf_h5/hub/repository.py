@@ -11,7 +11,7 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
 
-from ..errors import OptionError
+from ..errors import DataError, OptionError
 from .refusals import IS_TEMPORARY, hub_errors, status_of
 
 __all__ = ["Repository", "open_repository"]
@@ -51,7 +51,13 @@ class Repository:
         return {"revision": revision, "recursive": True, "repo_type": _KIND}
 
     def read_card(self, revision: str) -> str | None:
-        """The text of the card, or None."""
+        """The text of the card, or None.
+
+        Raises
+        ------
+        DataError
+            If it is no text.
+        """
 
         def once() -> str | None:
             try:
@@ -60,7 +66,14 @@ class Repository:
                 return None
 
         file = self._try(once)
-        return None if file is None else Path(file).read_text(encoding="utf-8")
+        try:
+            return None if file is None else Path(file).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                "the dataset's card is no text in UTF-8",
+                file=f"hf://datasets/{self.repo_id}/{_CARD}",
+                hint="remove it, or put a text in its place, on the page of the dataset; then push again",
+            ) from error
 
     def branches(self) -> list[str]:
         """Names of all branches."""

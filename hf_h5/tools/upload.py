@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..describe.opening import expand_files
@@ -28,6 +28,9 @@ __all__ = ["run_upload"]
 
 _UNWRITABLE = ("features", "batch_size", "join", "on_bad_files", "on_bad_rows")
 """Options that the YAML of a card cannot say, or that are not about what the files hold."""
+
+_TAKEN = {"README.md": "the card of the repository", ".gitattributes": "git's own file in the repository"}
+"""What a file of the repository with this name is."""
 
 _LISTED = 3
 """As many files are named in a line."""
@@ -112,7 +115,20 @@ def _local_files(files: Sequence[str], options: Mapping[str, Any]) -> dict[str, 
     twice = [name for name, count in Counter(map(os.path.basename, names)).items() if count > 1]
     if twice:
         raise OptionError(f"two files are named {twice[0]!r}, and would be one in the repository", hint="rename one")
+    for name in names:
+        _check_name(name, names)
     return {os.path.basename(name): os.path.abspath(name) for name in names}
+
+
+def _check_name(file: str, files: Sequence[str]) -> None:
+    """Raise where a file cannot lie in a repository under its own name, or would not be found there."""
+    name = os.path.basename(file)
+    if name in _TAKEN or name in {os.path.basename(each) + ENDING for each in files}:
+        use = _TAKEN.get(name, "the index of another file that is uploaded")
+        raise OptionError(f"{name!r} is the name of {use}", file=file, hint="rename the file, for example to data.h5")
+    if not PurePosixPath(name).suffix:
+        problem = f"{name!r} has no extension, by which datasets.load_dataset tells what a file is"
+        raise OptionError(problem, file=file, hint=f"rename the file, for example to {name.strip('.') or 'data'}.h5")
 
 
 def _config(name: str, files: list[str], in_repo: list[str], options: Mapping[str, Any]) -> Config:

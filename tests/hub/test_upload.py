@@ -148,18 +148,22 @@ def test_files_load_that_take_the_place_of_pushed_rows(upload: Any, client: Clie
         (["a.h5", "b/a.h5"], "two files are named 'a.h5'"),
         (["a.h5", "--features", '{"x": {"dtype": "int64", "_type": "Value"}}'], "a card cannot say features="),
         (["missing.h5"], "missing.h5"),
+        (["README.md"], "'README.md' is the name of the card"),
+        (["a.h5", "a.h5.index"], "'a.h5.index' is the name of the index of another file"),
+        (["a.h5", "noext"], "'noext' has no extension"),
         (["https://127.0.0.1:9/a.h5"], "only files of this machine are uploaded"),
     ],
-    ids=["same name", "features", "missing", "url"],
+    ids=["same name", "features", "missing", "card", "index", "no extension", "url"],
 )
 def test_what_cannot_be_uploaded_is_said_before_a_repository_is_made(
     hub: LoopbackHub, client: Client, tmp_path: Path, arguments: list[str], problem: str
 ) -> None:
     (tmp_path / "b").mkdir()
-    for name in ("a.h5", "b/a.h5"):
+    for name in ("a.h5", "b/a.h5", "README.md", "a.h5.index", "noext"):
         with h5py.File(tmp_path / name, "w") as handle:
             handle["x"] = np.arange(4)
-    given = [str(tmp_path / each) if each.endswith(".h5") and "://" not in each else each for each in arguments]
+    names = ("a.h5", "b/a.h5", "missing.h5", "README.md", "a.h5.index", "noext")
+    given = [str(tmp_path / each) if each in names else each for each in arguments]
     done = client.call(run_command, "upload", *given, "--repo", "alice/refused", token=ALICE)
     assert done.code == 2
     assert problem in done.err
@@ -172,3 +176,13 @@ def test_who_may_not_upload_is_told_what_to_do(hub: LoopbackHub, client: Client,
     assert done.code == 2
     assert "the token may not write to 'alice/x'" in done.err
     assert "hint: push under your own name" in done.err
+
+
+def test_a_card_that_is_no_text_is_named(hub: LoopbackHub, client: Client, tmp_path: Path) -> None:
+    write_digits(tmp_path / "a.h5")
+    client.call(users.make_repo, "alice/no-text", token=ALICE)
+    client.call(users.upload_file, "alice/no-text", "a.bin", b"\x89HDF", token=ALICE)
+    client.call(users.copy_file, "alice/no-text", "a.bin", "README.md", token=ALICE)
+    done = client.call(run_command, "upload", str(tmp_path / "a.h5"), "--repo", "alice/no-text", token=ALICE)
+    assert done.code == 2
+    assert "the dataset's card is no text in UTF-8 [hf://datasets/alice/no-text/README.md]" in done.err
