@@ -84,10 +84,10 @@ def run_push(
     if "://" in (output or ""):
         raise OptionError(f"{output!r} is a URL", hint="shards to be pushed are made on this machine")
     # No repository is made for what is no HDF5, and of a missing token one hears before an hour of converting.
-    schema = describe_for_card(names[0], given)
+    schema = describe_for_card(names, given)
     repository = open_repository(repo_id, private=private)
     with contextlib.nullcontext() if output else _alone_in(root, told.say):
-        pushed = []
+        pushed, unread = [], set(names)
         for name, chosen in tables_by_config(schema, given).items():
             place = "data" if name == "default" else name
             with room_for_shards(root):
@@ -101,9 +101,10 @@ def run_push(
                     console=told,
                     say=_of_shards(told.say),
                 )
-            tables = resolve({"train": names}, make_options(**chosen)).splits
-            pushed.append(look_at_table(root / place, tables, chosen, name=name, place=place))
-        facts = card_facts(repo_id, [each.config for each in pushed], schema, names, argv)
+            found = resolve({"train": names}, make_options(**chosen))
+            unread &= {file for file, _ in found.left_out.files}
+            pushed.append(look_at_table(root / place, found.splits, chosen, name=name, place=place))
+        facts = card_facts(repo_id, [each.config for each in pushed], schema, names, argv, unread=unread)
         push_tables(repository, pushed, facts, told.say)
         if output is None:
             shutil.rmtree(root, ignore_errors=True)

@@ -82,7 +82,7 @@ def run_upload(
     local = _local_files(files, given)
     names = list(local.values())
     # No repository is made for what is no HDF5; looking at all files may take long, and waits.
-    schema = describe_for_card(names[0], given)
+    schema = describe_for_card(names, given)
     repository = open_repository(repo_id, private=private)
     configs = [_config(name, names, list(local), chosen) for name, chosen in tables_by_config(schema, given).items()]
     facts = card_facts(repo_id, configs, schema, names, argv)
