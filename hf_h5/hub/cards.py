@@ -6,7 +6,7 @@ and what the YAML says beyond it, stays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import datasets
@@ -84,8 +84,22 @@ def tell_configs(data: DatasetCardData, configs: Sequence[Config]) -> None:
     """Put into the YAML of a card which files make which splits and, where it is known, what is in them."""
     found = {config.name: _metadata_config(config) for config in configs}
     MetadataConfigs(found).to_dataset_card_data(data)
+    _forget_infos(data, found)
     infos = {config.name: _info(config) for config in configs if config.features is not None}
     DatasetInfosDict(infos).to_dataset_card_data(data)
+
+
+def _forget_infos(data: DatasetCardData, names: Container[str]) -> None:
+    """Leave out what the card says of rows that were there before: ``datasets`` refuses others that it then finds."""
+    before = data.get("dataset_info")
+    if before is None:
+        return
+    # One that is alone may be no list.
+    infos = before if isinstance(before, list) else [before]
+    kept = [info for info in infos if (info.get("config_name") or "default") not in names]
+    data["dataset_info"] = kept
+    if not kept:
+        data.pop("dataset_info")
 
 
 def _size_category(n_rows: int) -> str:

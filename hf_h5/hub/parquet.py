@@ -48,10 +48,13 @@ class PushedTable:
         """The shards by their path in the repository."""
         return {f"{self.place}/{file.name}": file for files in self.shards.files.values() for file in files}
 
-    @property
-    def replaced(self) -> str:
-        """Pattern of the shards of an earlier push of this table, whichever splits it had."""
-        return f"{self.place}/*-*-of-*.parquet"
+    def replaces(self, path: str) -> bool:
+        """Whether a file of the repository is a shard of an earlier push of this table, whichever splits it had.
+
+        Nothing else is: what lies in folders of the folder, or has another name, was put there by somebody.
+        """
+        folder, _, name = path.rpartition("/")
+        return folder == self.place and _NAME.fullmatch(name) is not None
 
 
 def look_at_table(
@@ -89,7 +92,7 @@ def push_tables(
         repository,
         {path: file for each in tables for path, file in each.files().items()},
         lambda before: make_card(facts, before),
-        replaced=[each.replaced for each in tables],
+        is_replaced=lambda path: any(each.replaces(path) for each in tables),
         message="Push HDF5 as Parquet with hf-h5",
         say=say,
     )

@@ -3,13 +3,18 @@
 Uploads of many files are first committed to a branch of their own, a few at a time. When all are there, one commit
 makes them visible in ``main``, together with the card: nobody ever loads half a set. A push that was interrupted finds
 on the branch what is done, by checksum; the Hub itself keeps the score, so that it may go on from another machine.
+
+Others may push to the same repository at the same time. The branch is that of the content, so that pushes of other data
+under the same names do not meet there, and runs of the same push help each other: the one that ends first removes the
+branch, and the others find all in ``main``. Whatever was in ``main`` before the last commit, all files of the push are
+in it after.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +24,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOpera
 from ..describe.wording import bytes_text, count_text
 from ..errors import HubError
 from .checksums import sha256_of
+from .refusals import RevisionGoneError
 from .repository import Repository
 
 __all__ = ["push_files"]
@@ -36,7 +42,7 @@ def push_files(
     files: Mapping[str, Path],
     make_card: MakeCard,
     *,
-    replaced: Iterable[str] = (),
+    is_replaced: Callable[[str], bool] = lambda _: False,
     message: str,
     say: Callable[[str], None],
 ) -> None:
@@ -48,8 +54,8 @@ def push_files(
         Path in the repository -> local file.
     make_card
         Is handed the text of the card that is there, or None, and returns the new one.
-    replaced
-        Patterns of files of an earlier push that go away unless they are among ``files``.
+    is_replaced
+        Whether a path is that of a file of an earlier push, which goes away unless it is among ``files``.
     message
         The title of the commit.
     say
@@ -61,38 +67,70 @@ def push_files(
         If the Hub refuses; what is uploaded stays there for the next try.
     """
     checksums = {path: sha256_of(file) for path, file in files.items()}
-    branch = _branch_name(files)
-    missing = _missing(checksums, repository.checksums("main"))
-    staged: list[str] = []
-    if len(missing) > 1:
-        repository.start_branch(branch)
-        there = repository.checksums(branch)
-        _upload(repository, {path: files[path] for path in _missing(missing, there)}, branch, say, of=len(files))
-        staged, missing = list(missing), {}
-    elif len(missing) < len(files):
-        say(f"{count_text(len(files) - len(missing), 'file')} of {len(files)} there already")
+    branch = _branch_name(checksums)
+    for is_last in (*[False] * (_MAX_TRIES - 1), True):
+        try:
+            staged = _stage(repository, files, checksums, branch, say)
+            break
+        except RevisionGoneError:
+            # Another run of the same push has finished, and removed the branch.
+            if is_last:
+                raise
 
     def finish(head: str) -> list[Any]:
         kept = repository.checksums(head)
-        gone = [path for path in kept if path not in files and any(fnmatchcase(path, each) for each in replaced)]
+        missing = _missing(checksums, kept)
+        gone = [path for path in kept if path not in files and is_replaced(path)]
         return [
-            *(CommitOperationCopy(path, path, src_revision=branch) for path in staged),
-            *(CommitOperationAdd(path, str(files[path])) for path in missing),
+            *(staged.copy_or_add(path, files[path], checksum) for path, checksum in missing.items()),
             *(CommitOperationDelete(path) for path in gone),
             CommitOperationAdd(_CARD, make_card(repository.read_card(head)).encode()),
         ]
 
-    for path in missing:
-        say(f"{path}  {bytes_text(files[path].stat().st_size)}")
     _commit_to_main(repository, finish, message)
     # Also one that an earlier push could not remove any more.
     if len(files) > 1 and branch in repository.branches():
         repository.remove_branch(branch)
 
 
-def _branch_name(files: Iterable[str]) -> str:
-    """The same for the same names, so that a rerun finds it, and pushes of other files at the same time do not."""
-    return f"hf-h5-push-{hashlib.sha256(repr(sorted(files)).encode()).hexdigest()[:8]}"
+@dataclass(frozen=True)
+class _Staged:
+    """What lies outside of ``main``: a commit, which stays what it is whatever becomes of its branch."""
+
+    revision: str = ""
+    checksums: Mapping[str, str | None] = field(default_factory=dict)
+
+    def copy_or_add(self, path: str, file: Path, checksum: str) -> Any:
+        if self.checksums.get(path) == checksum:
+            return CommitOperationCopy(path, path, src_revision=self.revision)
+        return CommitOperationAdd(path, str(file))
+
+
+def _stage(
+    repository: Repository,
+    files: Mapping[str, Path],
+    checksums: Mapping[str, str],
+    branch: str,
+    say: Callable[[str], None],
+) -> _Staged:
+    """Upload to the branch what ``main`` lacks, if that is more than one file."""
+    missing = _missing(checksums, repository.checksums("main"))
+    if len(missing) > 1:
+        repository.start_branch(branch)
+        there = repository.checksums(branch)
+        _upload(repository, {path: files[path] for path in _missing(missing, there)}, branch, say, of=len(files))
+        revision = repository.head(branch)
+        return _Staged(revision, repository.checksums(revision))
+    if len(missing) < len(files):
+        say(f"{count_text(len(files) - len(missing), 'file')} of {len(files)} there already")
+    for path in missing:
+        say(f"{path}  {bytes_text(files[path].stat().st_size)}")
+    return _Staged()
+
+
+def _branch_name(checksums: Mapping[str, str]) -> str:
+    """The same for the same files, so that a rerun finds it, and pushes of other data at the same time do not."""
+    return f"hf-h5-push-{hashlib.sha256(repr(sorted(checksums.items())).encode()).hexdigest()[:16]}"
 
 
 def _missing(wanted: Mapping[str, str], there: Mapping[str, str | None]) -> dict[str, str]:

@@ -8,11 +8,17 @@ from typing import Any
 
 from huggingface_hub import get_token
 from huggingface_hub.constants import ENDPOINT
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 from ..errors import H5Error, HubError, OptionError
 
-__all__ = ["IS_TEMPORARY", "hub_errors", "status_of"]
+__all__ = ["IS_TEMPORARY", "RevisionGoneError", "hub_errors", "status_of"]
 
 # The root of the errors of the library by which the installed clients talk HTTP: requests, httpx or httpx2.
 _HTTP_ERROR = [kind for kind in HfHubHTTPError.__mro__ if kind.__module__.startswith(("requests", "httpx"))][-1]
@@ -25,6 +31,10 @@ _NO_SPACE = frozenset({402, 413, 507})
 _SPACE_WORDS = ("storage", "quota", "space left", "too large")
 _TOKENS_PAGE = f"{ENDPOINT}/settings/tokens"
 _AGAIN = "run the same command again: what is uploaded is not uploaded again"
+
+
+class RevisionGoneError(HubError):
+    """A branch or commit is not there, or not any more, in a repository that is there."""
 
 
 @contextmanager
@@ -67,6 +77,13 @@ def _explain(error: BaseException, repo_id: str) -> H5Error | None:
         return OptionError(problem, hint="it is USER/NAME, of letters, digits, '-', '_' and '.'")
     if isinstance(error, OfflineModeIsEnabled):
         return HubError("clients of the Hub are told to stay offline", file=_page(repo_id), hint="unset HF_HUB_OFFLINE")
+    if _is_caused_by(error, RevisionNotFoundError):
+        problem = f"the branch or commit is gone (the Hub said: {_said(error)})"
+        hint = f"another run of the same push may have finished, and removed it: {_AGAIN}"
+        return RevisionGoneError(problem, file=_page(repo_id), hint=hint)
+    if _is_caused_by(error, RepositoryNotFoundError) and status_of(error) == 404:
+        problem = f"the Hub shows no {repo_id!r} to this token: it was removed or renamed, or belongs to others"
+        return HubError(problem, file=_page(repo_id), hint=_rights_hint(repo_id))
     status = status_of(error)
     if status is not None:
         problem, hint = _problem(status, _said(error), repo_id)
@@ -91,15 +108,24 @@ def _problem(status: int, said: str, repo_id: str) -> tuple[str, str]:
     if status in _NO_SPACE or (status == 403 and any(word in said.lower() for word in _SPACE_WORDS)):
         hint = f"make room, or see {ENDPOINT}/settings/billing; then {_AGAIN}"
         return f"the Hub has no room for more (it said: {said})", hint
-    if status in (403, 404):
-        owner = repo_id.split("/")[0]
-        hint = f"push under your own name, ask {owner!r} to let you in, or take a token that may write: {_TOKENS_PAGE}"
-        return f"the token may not write to {repo_id!r} (the Hub said: {said})", hint
+    if status == 403:
+        return f"the token may not write to {repo_id!r} (the Hub said: {said})", _rights_hint(repo_id)
     if status == 412:
         return "somebody else wrote to the repository meanwhile", _AGAIN
     if status in IS_TEMPORARY:
         return f"the Hub is busy or has an error of its own ({status}: {said})", f"wait a little, then {_AGAIN}"
     return f"the Hub refused ({status}: {said})", f"see {_page(repo_id)}"
+
+
+def _rights_hint(repo_id: str) -> str:
+    owner = repo_id.split("/")[0]
+    return f"push under your own name, ask {owner!r} to let you in, or take a token that may write: {_TOKENS_PAGE}"
+
+
+def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
+    while error is not None and not isinstance(error, kind):
+        error = error.__cause__
+    return error is not None
 
 
 def _said(error: Any) -> str:

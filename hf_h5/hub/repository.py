@@ -11,7 +11,7 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 from huggingface_hub.hf_api import RepoFile
 
-from ..errors import OptionError
+from ..errors import DataError, OptionError
 from .refusals import IS_TEMPORARY, hub_errors, status_of
 
 __all__ = ["Repository", "open_repository"]
@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _KIND = "dataset"
 _CARD = "README.md"
+_MISSING = 404
 _STALE = 412
 _PAUSES_S = (0.5, 2.0, 8.0, 30.0)
 """How long to wait before the second, third, ... try: a push of hours must not end with one bad minute."""
@@ -36,9 +37,9 @@ class Repository:
     def url(self) -> str:
         return f"{self._api.endpoint}/datasets/{self.repo_id}"
 
-    def head(self) -> str:
-        """The commit that ``main`` is at."""
-        return str(self._try(self._api.repo_info, self.repo_id, repo_type=_KIND).sha)
+    def head(self, branch: str = "main") -> str:
+        """The commit that a branch is at."""
+        return str(self._try(self._api.repo_info, self.repo_id, repo_type=_KIND, revision=branch).sha)
 
     def checksums(self, revision: str) -> dict[str, str | None]:
         """SHA-256 of every large file by path; None for small files, of which git knows another checksum."""
@@ -50,7 +51,13 @@ class Repository:
         return {"revision": revision, "recursive": True, "repo_type": _KIND}
 
     def read_card(self, revision: str) -> str | None:
-        """The text of the card, or None."""
+        """The text of the card, or None.
+
+        Raises
+        ------
+        DataError
+            If it is no text.
+        """
 
         def once() -> str | None:
             try:
@@ -59,7 +66,14 @@ class Repository:
                 return None
 
         file = self._try(once)
-        return None if file is None else Path(file).read_text(encoding="utf-8")
+        try:
+            return None if file is None else Path(file).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                "the dataset's card is no text in UTF-8",
+                file=f"hf://datasets/{self.repo_id}/{_CARD}",
+                hint="remove it, or put a text in its place, on the page of the dataset; then push again",
+            ) from error
 
     def branches(self) -> list[str]:
         """Names of all branches."""
@@ -70,8 +84,16 @@ class Repository:
         self._try(self._api.create_branch, self.repo_id, branch=name, repo_type=_KIND, exist_ok=True)
 
     def remove_branch(self, name: str) -> None:
-        """Remove a branch that is there."""
-        self._try(self._api.delete_branch, self.repo_id, branch=name, repo_type=_KIND)
+        """Remove a branch, unless somebody else was faster."""
+
+        def once() -> None:
+            try:
+                self._api.delete_branch(self.repo_id, branch=name, repo_type=_KIND)
+            except HfHubHTTPError as error:
+                if status_of(error) != _MISSING:
+                    raise
+
+        self._try(once)
 
     def commit(
         self,
@@ -120,7 +142,8 @@ class Repository:
                 try:
                     return ask(*args, **kwargs)
                 except (OSError, RuntimeError) as error:
-                    if status_of(error) not in IS_TEMPORARY:
+                    # Commits to a branch on which nobody insists on the last one may follow those of others.
+                    if status_of(error) not in IS_TEMPORARY | {_STALE}:
                         raise
                     time.sleep(pause_s)
             return ask(*args, **kwargs)

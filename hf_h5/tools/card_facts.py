@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from ..describe.schema import Schema
+from ..errors import DamagedFileError, NotHDF5Error
 from ..hub.card_facts import CardFacts, Config, Source
 from ..hub.checksums import sha256_of
 from ..opening import describe
@@ -22,10 +24,15 @@ _OF_ONE_TABLE = ("columns", "table", "class_labels", "features", "join", "axis")
 _OF_THE_READING = ("batch_size", "on_bad_files", "on_bad_rows", "arrays", "threads", "route")
 
 
-def describe_for_card(file: str, options: Mapping[str, Any]) -> Schema:
-    """Describe the whole file, whatever is chosen of it."""
+def describe_for_card(files: Sequence[str], options: Mapping[str, Any]) -> Schema:
+    """Describe the whole first file, whatever is chosen of it; the first that can be read, where others are skipped."""
     left_out = (*_OF_ONE_TABLE, *_OF_THE_READING)
-    return describe(file, **{name: value for name, value in options.items() if name not in left_out})
+    told = {name: value for name, value in options.items() if name not in left_out}
+    skips = options.get("on_bad_files", "error") != "error"
+    for file in files[:-1] if skips else []:
+        with contextlib.suppress(DamagedFileError, NotHDF5Error):
+            return describe(file, **told)
+    return describe(files[-1 if skips else 0], **told)
 
 
 def tables_by_config(schema: Schema, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -52,11 +59,24 @@ def _config_name(table: str, taken: Mapping[str, Any]) -> str:
 
 
 def card_facts(
-    repo_id: str, configs: Sequence[Config], schema: Schema, files: Sequence[str], argv: Sequence[str]
+    repo_id: str,
+    configs: Sequence[Config],
+    schema: Schema,
+    files: Sequence[str],
+    argv: Sequence[str],
+    *,
+    unread: Container[str] = (),
 ) -> CardFacts:
-    """All that a card tells of files and the command that brought them, with the files' checksums."""
+    """All that a card tells of files and the command that brought them, with the checksums of those that were read."""
     attrs = {**schema.attrs, **schema.metadata}
-    return CardFacts(repo_id, configs, _sources(files), attrs, command_text(argv, files), installed_version())
+    return CardFacts(
+        repo_id,
+        configs,
+        _sources([file for file in files if file not in unread]),
+        attrs,
+        command_text(argv, files),
+        installed_version(),
+    )
 
 
 def _sources(files: Sequence[str]) -> list[Source]:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from ..describe.opening import expand_files
 from ..describe.options import make_options
 from ..errors import H5Error, OptionError
@@ -82,30 +84,49 @@ def run_push(
     if "://" in (output or ""):
         raise OptionError(f"{output!r} is a URL", hint="shards to be pushed are made on this machine")
     # No repository is made for what is no HDF5, and of a missing token one hears before an hour of converting.
-    schema = describe_for_card(names[0], given)
+    schema = describe_for_card(names, given)
     repository = open_repository(repo_id, private=private)
-    pushed = []
-    for name, chosen in tables_by_config(schema, given).items():
-        place = "data" if name == "default" else name
-        with room_for_shards(root):
-            run_convert(
-                names,
-                str(root / place),
-                options=chosen,
-                max_shard_size=max_shard_size,
-                num_proc=num_proc,
-                overwrite=overwrite or output is None,
-                console=told,
-                say=_of_shards(told.say),
-            )
-        tables = resolve({"train": names}, make_options(**chosen)).splits
-        pushed.append(look_at_table(root / place, tables, chosen, name=name, place=place))
-    facts = card_facts(repo_id, [each.config for each in pushed], schema, names, argv)
-    push_tables(repository, pushed, facts, told.say)
-    if output is None:
-        shutil.rmtree(root, ignore_errors=True)
+    with contextlib.nullcontext() if output else _alone_in(root, told.say):
+        pushed, unread = [], set(names)
+        for name, chosen in tables_by_config(schema, given).items():
+            place = "data" if name == "default" else name
+            with room_for_shards(root):
+                run_convert(
+                    names,
+                    str(root / place),
+                    options=chosen,
+                    max_shard_size=max_shard_size,
+                    num_proc=num_proc,
+                    overwrite=overwrite or output is None,
+                    console=told,
+                    say=_of_shards(told.say),
+                )
+            found = resolve({"train": names}, make_options(**chosen))
+            unread &= {file for file, _ in found.left_out.files}
+            pushed.append(look_at_table(root / place, found.splits, chosen, name=name, place=place))
+        facts = card_facts(repo_id, [each.config for each in pushed], schema, names, argv, unread=unread)
+        push_tables(repository, pushed, facts, told.say)
+        if output is None:
+            shutil.rmtree(root, ignore_errors=True)
     _tell(repository, facts, told)
     return 0
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Wait until no other run of the same push makes shards in the folder, which it removes in the end."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the folder of all pushes, where the locks of datasets lie too.
+    lock = FileLock(folder.parent.with_name(f"_{folder.parent.name}_{folder.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say("another run of the same push is at work here; waiting for its end")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager

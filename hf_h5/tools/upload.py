@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..describe.opening import expand_files
@@ -27,6 +28,9 @@ __all__ = ["run_upload"]
 
 _UNWRITABLE = ("features", "batch_size", "join", "on_bad_files", "on_bad_rows")
 """Options that the YAML of a card cannot say, or that are not about what the files hold."""
+
+_TAKEN = {"README.md": "the card of the repository", ".gitattributes": "git's own file in the repository"}
+"""What a file of the repository with this name is."""
 
 _LISTED = 3
 """As many files are named in a line."""
@@ -78,7 +82,7 @@ def run_upload(
     local = _local_files(files, given)
     names = list(local.values())
     # No repository is made for what is no HDF5; looking at all files may take long, and waits.
-    schema = describe_for_card(names[0], given)
+    schema = describe_for_card(names, given)
     repository = open_repository(repo_id, private=private)
     configs = [_config(name, names, list(local), chosen) for name, chosen in tables_by_config(schema, given).items()]
     facts = card_facts(repo_id, configs, schema, names, argv)
@@ -111,14 +115,28 @@ def _local_files(files: Sequence[str], options: Mapping[str, Any]) -> dict[str, 
     twice = [name for name, count in Counter(map(os.path.basename, names)).items() if count > 1]
     if twice:
         raise OptionError(f"two files are named {twice[0]!r}, and would be one in the repository", hint="rename one")
+    for name in names:
+        _check_name(name, names)
     return {os.path.basename(name): os.path.abspath(name) for name in names}
+
+
+def _check_name(file: str, files: Sequence[str]) -> None:
+    """Raise where a file cannot lie in a repository under its own name, or would not be found there."""
+    name = os.path.basename(file)
+    if name in _TAKEN or name in {os.path.basename(each) + ENDING for each in files}:
+        use = _TAKEN.get(name, "the index of another file that is uploaded")
+        raise OptionError(f"{name!r} is the name of {use}", file=file, hint="rename the file, for example to data.h5")
+    if not PurePosixPath(name).suffix:
+        problem = f"{name!r} has no extension, by which datasets.load_dataset tells what a file is"
+        raise OptionError(problem, file=file, hint=f"rename the file, for example to {name.strip('.') or 'data'}.h5")
 
 
 def _config(name: str, files: list[str], in_repo: list[str], options: Mapping[str, Any]) -> Config:
     tables = resolve({"train": files}, make_options(**options)).splits
     first = next(iter(tables.values()))
     splits = {split: Split(table.num_rows, table.logical_bytes) for split, table in tables.items()}
-    return Config(name, first.columns, splits, {"train": in_repo}, options=options)
+    # Readers take the names in a card, and those behind URLs, as patterns.
+    return Config(name, first.columns, splits, {"train": [glob.escape(each) for each in in_repo]}, options=options)
 
 
 def _say_others(repository: Repository, uploaded: Mapping[str, Path], console: Console) -> None:

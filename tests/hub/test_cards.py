@@ -5,6 +5,7 @@ from __future__ import annotations
 import datasets
 import numpy as np
 import pytest
+import yaml
 from huggingface_hub import DatasetCard
 
 from hf_h5.describe.elements import Number, Text
@@ -91,6 +92,24 @@ def test_the_text_and_tables_of_another_card_are_kept() -> None:
     assert [each["config_name"] for each in data["configs"]] == ["default", "other"]
     assert data["license"] == "mit"
     assert card.split("---\n")[2].startswith("# Mine\n\nMy words.\n\n<!-- hf-h5 begins")
+
+
+@pytest.mark.parametrize(
+    ("before", "kept"),
+    [
+        ({"features": [], "splits": []}, []),
+        ({"config_name": "default", "features": []}, []),
+        ([{"config_name": "default"}, {"config_name": "other", "dataset_size": 3}], ["other"]),
+        ({"config_name": "other", "dataset_size": 3}, ["other"]),
+    ],
+    ids=["alone", "named", "of two", "of another"],
+)
+def test_nothing_is_kept_of_the_rows_that_were_there(before: object, kept: list[str]) -> None:
+    config = Config("default", {"images": IMAGES}, {"train": Split(1000, 1)}, {"train": ["a.h5"]})
+    text = f"---\n{yaml.safe_dump({'dataset_info': before})}---\n"
+    data = DatasetCard(make_card(facts(configs=[config]), text)).data.to_dict()
+    infos = data.get("dataset_info", [])
+    assert [each["config_name"] for each in (infos if isinstance(infos, list) else [infos])] == kept
 
 
 def test_a_card_whose_yaml_is_broken_is_left_alone() -> None:

@@ -117,6 +117,22 @@ def test_splits_that_are_no_more_go(push: Any, client: Client, tmp_path: Path) -
     assert client.call(users.load_rows, "alice/fewer", tmp_path / "cache")["x"]
 
 
+def test_a_push_removes_no_file_that_it_did_not_write(push: Any, client: Client, tmp_path: Path) -> None:
+    theirs = [
+        "data/other/train-00000-of-00001.parquet",
+        "data/raw/x-0-of-1.parquet",
+        "data/x-0-of-1.parquet",
+        "data/train-00000-of-00001.parquet.txt",
+        "extra/train-00000-of-00001.parquet",
+    ]
+    client.call(users.make_repo, "alice/nearby", token=ALICE)
+    for path in theirs:
+        client.call(users.upload_file, "alice/nearby", path, path, token=ALICE)
+    write_flat(tmp_path / "x.h5", 10)
+    push(tmp_path / "x.h5", "alice/nearby")
+    assert set(theirs) < set(client.call(users.file_names, "alice/nearby"))
+
+
 def test_the_same_push_again_uploads_nothing(push: Any, hub: LoopbackHub, tmp_path: Path) -> None:
     write_flat(tmp_path / "x.h5", 3000)
     push(tmp_path / "x.h5", "alice/twice", "--max-shard-size", "8kB")
@@ -130,6 +146,23 @@ def test_processes_convert_what_is_pushed(push: Any, client: Client, tmp_path: P
     write_flat(tmp_path / "x.h5", 4000)
     push(tmp_path / "x.h5", "alice/processes", "--max-shard-size", "16kB", "--num-proc", "2")
     assert len(client.call(users.load_rows, "alice/processes", tmp_path / "cache")["x"]) == 4000
+
+
+def test_files_that_are_skipped_may_be_the_first(push: Any, client: Client, hub: LoopbackHub, tmp_path: Path) -> None:
+    write_flat(tmp_path / "b.h5", 10)
+    (tmp_path / "a.h5").write_bytes((tmp_path / "b.h5").read_bytes()[:1000])
+    arguments = ["convert", str(tmp_path / "a.h5"), str(tmp_path / "b.h5"), "--push-to-hub", "alice/skips"]
+    done = client.call(run_command, *arguments, token=ALICE)
+    assert done.code == 2
+    assert "DamagedFileError" in done.err
+    done = client.call(run_command, *arguments, "--on-bad-files", "skip", token=ALICE)
+    assert done.code == 0, done.err
+    assert len(client.call(users.load_rows, "alice/skips", tmp_path / "cache")["x"]) == 10
+    card = client.call(users.read_text, "alice/skips", "README.md")
+    assert "| `b.h5` |" in card
+    assert "| `a.h5` |" not in card
+    # The second time, what was found in the files is known.
+    assert client.call(run_command, *arguments, "--on-bad-files", "skip", token=ALICE).code == 0
 
 
 def test_private_is_private(push: Any, client: Client, tmp_path: Path) -> None:

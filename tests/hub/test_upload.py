@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -111,23 +112,58 @@ def test_a_second_upload_sends_what_is_new_and_says_what_is_left_out(
 
 
 @pytest.mark.parametrize(
+    ("name", "other"),
+    [("run[1].h5", "run1.h5"), ("a*b?.h5", "aXbY.h5"), ("[x].h5", "x.h5"), ("r[.h5", "s.h5"), ("r].h5", "r.h5")],
+)
+def test_a_name_that_is_a_pattern_too_is_that_of_one_file(
+    upload: Any, client: Client, tmp_path: Path, name: str, other: str
+) -> None:
+    for number, each in enumerate((other, name)):
+        with h5py.File(tmp_path / each, "w") as handle:
+            handle["x"] = np.full(3, number)
+    repo = f"alice/pattern-{other[:-3]}-{ord(name[1])}"
+    upload(repo, tmp_path / other)
+    done = upload(repo, tmp_path / name)
+    assert client.call(users.load_registered, repo, tmp_path / "cache")[1] == {"x": [1, 1, 1]}
+    suggested = ast.literal_eval(done.out.split("H5TorchView(")[1].split(")")[0])
+    assert f'H5TorchView("{suggested}")' in client.call(users.read_text, repo, "README.md")
+    assert client.call(users.view_column, suggested, "x") == [1, 1, 1]
+
+
+def test_files_load_that_take_the_place_of_pushed_rows(upload: Any, client: Client, tmp_path: Path) -> None:
+    write_digits(tmp_path / "pushed.h5")
+    done = client.call(
+        run_command, "convert", str(tmp_path / "pushed.h5"), "--push-to-hub", "alice/instead", token=ALICE
+    )
+    assert done.code == 0, done.err
+    with h5py.File(tmp_path / "x.h5", "w") as handle:
+        handle["x"] = np.arange(4)
+    upload("alice/instead", tmp_path / "x.h5")
+    assert client.call(users.load_registered, "alice/instead", tmp_path / "cache")[1] == {"x": [0, 1, 2, 3]}
+
+
+@pytest.mark.parametrize(
     ("arguments", "problem"),
     [
         (["a.h5", "b/a.h5"], "two files are named 'a.h5'"),
         (["a.h5", "--features", '{"x": {"dtype": "int64", "_type": "Value"}}'], "a card cannot say features="),
         (["missing.h5"], "missing.h5"),
+        (["README.md"], "'README.md' is the name of the card"),
+        (["a.h5", "a.h5.index"], "'a.h5.index' is the name of the index of another file"),
+        (["a.h5", "noext"], "'noext' has no extension"),
         (["https://127.0.0.1:9/a.h5"], "only files of this machine are uploaded"),
     ],
-    ids=["same name", "features", "missing", "url"],
+    ids=["same name", "features", "missing", "card", "index", "no extension", "url"],
 )
 def test_what_cannot_be_uploaded_is_said_before_a_repository_is_made(
     hub: LoopbackHub, client: Client, tmp_path: Path, arguments: list[str], problem: str
 ) -> None:
     (tmp_path / "b").mkdir()
-    for name in ("a.h5", "b/a.h5"):
+    for name in ("a.h5", "b/a.h5", "README.md", "a.h5.index", "noext"):
         with h5py.File(tmp_path / name, "w") as handle:
             handle["x"] = np.arange(4)
-    given = [str(tmp_path / each) if each.endswith(".h5") and "://" not in each else each for each in arguments]
+    names = ("a.h5", "b/a.h5", "missing.h5", "README.md", "a.h5.index", "noext")
+    given = [str(tmp_path / each) if each in names else each for each in arguments]
     done = client.call(run_command, "upload", *given, "--repo", "alice/refused", token=ALICE)
     assert done.code == 2
     assert problem in done.err
@@ -140,3 +176,13 @@ def test_who_may_not_upload_is_told_what_to_do(hub: LoopbackHub, client: Client,
     assert done.code == 2
     assert "the token may not write to 'alice/x'" in done.err
     assert "hint: push under your own name" in done.err
+
+
+def test_a_card_that_is_no_text_is_named(hub: LoopbackHub, client: Client, tmp_path: Path) -> None:
+    write_digits(tmp_path / "a.h5")
+    client.call(users.make_repo, "alice/no-text", token=ALICE)
+    client.call(users.upload_file, "alice/no-text", "a.bin", b"\x89HDF", token=ALICE)
+    client.call(users.copy_file, "alice/no-text", "a.bin", "README.md", token=ALICE)
+    done = client.call(run_command, "upload", str(tmp_path / "a.h5"), "--repo", "alice/no-text", token=ALICE)
+    assert done.code == 2
+    assert "the dataset's card is no text in UTF-8 [hf://datasets/alice/no-text/README.md]" in done.err

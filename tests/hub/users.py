@@ -39,6 +39,14 @@ def upload_file(repo: str, name: str, content: bytes | str | Path) -> None:
     HfApi().upload_file(path_or_fileobj=given, path_in_repo=name, repo_id=repo, repo_type="dataset")
 
 
+def copy_file(repo: str, name: str, target: str) -> None:
+    """Copy within a repository, where clients do not look at what it is."""
+    from huggingface_hub import CommitOperationCopy, HfApi
+
+    copies = [CommitOperationCopy(name, target)]
+    HfApi().create_commit(repo, copies, commit_message="Copy", repo_type="dataset")
+
+
 def load_rows(repo: str, cache_dir: Path, *args: Any, split: str = "train", **options: Any) -> Rows:
     from datasets import load_dataset
 
@@ -126,6 +134,13 @@ def branch_names(repo: str) -> list[str]:
     return [branch.name for branch in HfApi().list_repo_refs(repo, repo_type="dataset").branches]
 
 
+def home() -> str:
+    """Where the clients of this process keep what they keep."""
+    import os
+
+    return os.environ["HF_HOME"]
+
+
 def load_registered(
     repo: str, cache_dir: Path, *args: Any, split: str = "train", streaming: bool = False
 ) -> tuple[dict[str, Any], Rows]:
@@ -141,6 +156,15 @@ def load_registered(
         return found.features.to_dict(), {name: [row[name] for row in rows] for name in found.features}
     finally:
         hf_h5.unregister()
+
+
+def view_column(name: str, column: str) -> list[Any]:
+    """All values of a column of a view of a file."""
+    import hf_h5
+
+    with hf_h5.H5TorchView(name) as view:
+        values: list[Any] = view[:][column].tolist()
+    return values
 
 
 def run_blocks(blocks: list[str], folder: Path) -> dict[str, str]:
