@@ -249,3 +249,15 @@ def test_unsigned_numbers_of_rows_do_not_count_from_the_end(tmp_path: Path, numb
     file = write_h5(tmp_path / "a.h5", {"x": np.arange(3)})
     with hf_h5.H5TorchView(file) as view, pytest.raises(RowError, match=str(number)):
         view[np.array([number], np.uint64)]
+
+
+def test_truth_values_choose_rows_and_iterators_number_them(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "mask.h5", "w") as handle:
+        handle["x"] = np.arange(10)
+    with hf_h5.H5TorchView(tmp_path / "mask.h5") as view:
+        for mask in (np.arange(10) % 3 == 0, [number % 3 == 0 for number in range(10)]):
+            assert view[mask]["x"].tolist() == [0, 3, 6, 9]
+        assert view[iter([4, 2])]["x"].tolist() == [4, 2]
+        for short in (np.array([True, False]), [True, False]):
+            with pytest.raises(TypeError, match="wrong key"):
+                view[short]

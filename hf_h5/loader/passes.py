@@ -218,7 +218,7 @@ def _expect_whole(state: Mapping[str, Any], n_rows: int) -> None:
     lacks = [name for name in (*Place._fields, "step_rows", "order") if name not in state]
     if lacks:
         raise OptionError(
-            f"the state of a loader lacks {', '.join(lacks)}", hint="pass on what state_dict() gave, whole"
+            f"this is no state of a loader: it lacks {', '.join(lacks)}", hint="pass on what state_dict() gave, whole"
         )
     for name, most in (("epoch", None), ("row", n_rows), ("origin", n_rows), ("step_rows", None)):
         value = state[name]
