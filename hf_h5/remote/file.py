@@ -15,6 +15,7 @@ from ..errors import DamagedFileError
 from .http import Facts
 from .index_file import FileIndex
 from .requests import at_once, submit
+from .secrets import kept_as
 from .store_cache import FileCache
 from .structure import find_format, first_blocks, next_blocks
 
@@ -87,7 +88,7 @@ class RemoteFile:
         self._ahead_bytes = _FIRST_AHEAD_BYTES
         self._coming: OrderedDict[tuple[int, int], tuple[Future[memoryview], float]] = OrderedDict()
         self._coming_bytes = 0
-        self._cache = FileCache(f"{self.name}\0{self.facts.size}\0{self.facts.tag}")
+        self._cache = FileCache(f"{kept_as(self.name)}\0{self.facts.size}\0{self.facts.tag}")
 
     def _of_this_process(self) -> None:
         if self._process != os.getpid():

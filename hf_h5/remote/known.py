@@ -18,7 +18,7 @@ from .http import Facts, HttpFile
 from .hub_files import HubFile, HubPlace, list_hub, matches, parse_hub, pin_hub
 from .index_file import ENDING, MAX_STORED_BYTES, FileIndex, unpack_index
 from .requests import at_once, submit
-from .secrets import conceal, reveal
+from .secrets import conceal, learn, reveal
 from .store_cache import set_cache_bytes
 from .stores import StoredFile, expand_pattern
 
@@ -37,7 +37,6 @@ class _Handed:
     """What another process is told of a file."""
 
     name: str
-    url: str
     facts: Facts
     index_content: bytes
     location: str | None
@@ -140,21 +139,23 @@ def index_of(name: str) -> FileIndex | None:
 
 def hand_over(names: Iterable[str]) -> bytes:
     """What this process knows of files, for a process of its own."""
-    files = [file for name in names if is_url(name) and (file := _KNOWN.get(name)) is not None]
-    return pickle.dumps(
-        [
-            _Handed(file.name, reveal(file.name), file.facts, file.index_content, file.transport.location, file.pages)
-            for file in files
-        ]
-    )
+    names = [name for name in names if is_url(name)]
+    handed = [
+        _Handed(file.name, file.facts, file.index_content, file.transport.location, file.pages)
+        for name in names
+        if (file := _KNOWN.get(name)) is not None
+    ]
+    # Of files that were not looked at here too: a worker knows but the URLs.
+    return pickle.dumps(({name: reveal(name) for name in names if reveal(name) != name}, handed))
 
 
 def take_over(handed: bytes, cache_bytes: int | None = None) -> None:
     """Know what another process of ours knows of files."""
     if cache_bytes is not None:
         set_cache_bytes(cache_bytes)
-    for each in pickle.loads(handed):
-        conceal(each.url)
+    urls, files = pickle.loads(handed)
+    learn(urls)
+    for each in files:
         known = _KNOWN.get(each.name)
         if known is None or known.facts != each.facts:
             transport = _transport(each.name)

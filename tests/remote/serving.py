@@ -25,7 +25,7 @@ class Fault:
 
 
 class Server(ThreadingHTTPServer):
-    """Files by name; what was asked for, with the headers; and faults to come."""
+    """Files by name, also the value in ``/get?any=name``; what was asked for, with the headers; and faults to come."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -59,7 +59,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        name = self.path.partition("?")[0].lstrip("/")
+        path, _, query = self.path.partition("?")
+        name = query.partition("=")[2] if path == "/get" else path.lstrip("/")
         self.server.authorizations.append(self.headers.get("Authorization"))
         content = self.server.files.get(name)
         if content is None:

@@ -165,6 +165,24 @@ def test_no_secret_is_shown_or_pickled(server: Server) -> None:
         secrets.reveal(open_file.__module__ and view._table.files[0])
 
 
+@pytest.mark.parametrize("key", ["signal", "token", "sig"])
+@pytest.mark.parametrize("isolate", [False, True])
+def test_files_that_differ_in_a_query_alone_are_told_apart(
+    server: Server, tmp_path: Path, key: str, isolate: bool
+) -> None:
+    for number in (1, 2):
+        with h5py.File(tmp_path / f"{number}.h5", "w") as handle:
+            handle["x"] = np.full(3, number)
+        server.files[f"{number}.h5"] = (tmp_path / f"{number}.h5").read_bytes()
+    urls = [f"{server.url}/get?{key}={number}.h5" for number in (1, 2)]
+    with hf_h5.H5TorchView(urls, isolate=isolate) as both:
+        assert both[:]["x"].tolist() == [1, 1, 1, 2, 2, 2]
+        loader = torch_data.DataLoader(both, batch_size=6, num_workers=1, multiprocessing_context="spawn")
+        assert next(iter(loader))["x"].tolist() == [1, 1, 1, 2, 2, 2]
+    one, two = (hf_h5.H5TorchView(url, isolate=isolate) for url in urls)
+    assert (one[0]["x"], two[0]["x"]) == (1, 2)
+
+
 def test_any_file_system_of_fsspec_will_do(file: Path, values: dict[str, Any]) -> None:
     system = fsspec.filesystem("memory")
     for name in ("one", "two"):
