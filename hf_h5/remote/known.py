@@ -55,10 +55,11 @@ class _Known:
             return self.files.get(name)
 
     def put(self, file: RemoteFile) -> RemoteFile:
-        """Know a file; what is known of the very same version stays."""
+        """Know a file; what is known of the very same version stays, where the server names one."""
         with self.lock:
             before = self.files.get(file.name)
-            if before is not None and before.facts == file.facts and (before.index or not file.index):
+            is_same = before is not None and before.facts == file.facts and bool(file.facts.tag)
+            if before is not None and is_same and (before.index or not file.index):
                 return before
             self.files[file.name] = file
             while len(self.files) > _MOST_KNOWN:
@@ -157,7 +158,7 @@ def take_over(handed: bytes, cache_bytes: int | None = None) -> None:
     learn(urls)
     for each in files:
         known = _KNOWN.get(each.name)
-        if known is None or known.facts != each.facts:
+        if known is None or known.facts != each.facts or not each.facts.tag:
             transport = _transport(each.name)
             transport.location = each.location
             index = unpack_index(each.index_content, each.name + ENDING) if each.index_content else None

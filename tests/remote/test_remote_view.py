@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import pickle
 import threading
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ import pytest
 import hf_h5
 from hf_h5.errors import FileChangedError, H5Warning, OptionError
 from hf_h5.hub.sidecar import write_index
+from hf_h5.read.source import fingerprint_of
 from hf_h5.remote import secrets, structure
 from hf_h5.remote.http import HttpFile
-from hf_h5.remote.known import open_file
+from hf_h5.remote.known import name_files, open_file
 
 from .conftest import N_ROWS
 from .serving import Server
@@ -181,6 +184,50 @@ def test_files_that_differ_in_a_query_alone_are_told_apart(
         assert next(iter(loader))["x"].tolist() == [1, 1, 1, 2, 2, 2]
     one, two = (hf_h5.H5TorchView(url, isolate=isolate) for url in urls)
     assert (one[0]["x"], two[0]["x"]) == (1, 2)
+
+
+def filled_with(value: int, file: Path) -> bytes:
+    """A file of two columns that has as many bytes for any value."""
+    with h5py.File(file, "w", track_order=False) as handle:
+        handle["x"], handle["y"] = np.full((2, 100_000), value, "i4")
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+def test_a_file_without_a_version_is_read_anew_each_time_it_is_opened(
+    server: Server, tmp_path: Path, isolate: bool
+) -> None:
+    server.names_versions = False
+    for value in (1, 2):
+        server.files["a.h5"] = filled_with(value, tmp_path / "a.h5")
+        view = hf_h5.H5TorchView(f"{server.url}/a.h5", columns=["x", "y"][:value], isolate=isolate)
+        assert {int(each) for column in view[:].values() for each in np.unique(column)} == {value}
+
+
+def test_what_is_read_of_a_file_without_a_version_is_kept_while_it_is_open(server: Server, tmp_path: Path) -> None:
+    server.names_versions = False
+    server.files["a.h5"] = filled_with(1, tmp_path / "a.h5")
+    view = hf_h5.H5TorchView(f"{server.url}/a.h5")
+    view[:]
+    server.asked.clear()
+    view[:]
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("place", ["{}", "file://{}"])
+def test_a_member_of_an_archive_that_was_replaced_is_another_file(tmp_path: Path, place: str) -> None:
+    archive, tags = tmp_path / "a.zip", set()
+    for value in (1, 2):
+        with zipfile.ZipFile(archive, "w") as members:
+            members.writestr("a.h5", filled_with(value, tmp_path / "a.h5"))
+        url = f"zip://a.h5::{place.format(archive)}"
+        with hf_h5.H5TorchView(url, columns=["x", "y"][:value]) as view:
+            assert {int(each) for column in view[:].values() for each in np.unique(column)} == {value}
+        tags.add(fingerprint_of(url).tag)
+        # The member is the same, and the archive is another one.
+        os.utime(archive, (10**9, 10**9))
+        tags.add(fingerprint_of(name_files(url)[0]).tag)
+    assert len(tags) == 4
 
 
 def test_any_file_system_of_fsspec_will_do(file: Path, values: dict[str, Any]) -> None:
