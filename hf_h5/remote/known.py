@@ -207,7 +207,8 @@ def _names_of(url: str, pinned: dict[tuple[str, str, str | None], HubPlace], *, 
         if not is_pattern:
             return [fixed.url]
         listed = list_hub(fixed, name)
-        found = [listed[path][0].url for path in matches(fixed.path, listed)]
+        paths = [fixed.path] if fixed.path in listed else matches(fixed.path, listed)
+        found = [listed[path][0].url for path in paths]
     if not found:
         raise MissingFileError("no file matches the pattern", file=name, hint="check the URL and your access to it")
     return found

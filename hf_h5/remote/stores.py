@@ -148,6 +148,6 @@ def open_system(url: str, name: str) -> tuple[Any, str]:
 
 
 def expand_pattern(url: str, name: str) -> list[str]:
-    """The URLs that a pattern matches, in order."""
+    """The URLs that a pattern matches, in order; the URL itself if a file has that very name."""
     system, path = open_system(url, name)
-    return [system.unstrip_protocol(found) for found in sorted(system.glob(path))]
+    return [url] if system.isfile(path) else [system.unstrip_protocol(found) for found in sorted(system.glob(path))]

@@ -242,6 +242,16 @@ def test_any_file_system_of_fsspec_will_do(file: Path, values: dict[str, Any]) -
         np.testing.assert_array_equal(view[rows]["images"], values["images"][[0, 599, 0]])
 
 
+def test_a_name_of_a_store_that_reads_like_a_pattern_is_that_file(file: Path, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "1.h5", "w") as handle:
+        handle["x"] = np.arange(3)
+    system = fsspec.filesystem("memory")
+    system.pipe_file("/brackets/run[1].h5", (tmp_path / "1.h5").read_bytes())
+    system.pipe_file("/brackets/run1.h5", file.read_bytes())
+    assert len(hf_h5.H5TorchView("memory://brackets/run[1].h5")) == 3
+    assert len(hf_h5.H5TorchView("memory://brackets/run[1-2].h5")) == N_ROWS
+
+
 def test_with_isolate_rows_are_the_same(server: Server, values: dict[str, Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", H5Warning)
