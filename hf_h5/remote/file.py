@@ -40,6 +40,8 @@ class Transport(Protocol):
     name: str
     has_versions: bool
     location: str | None
+    modified_s: float | None
+    beside_modified_s: float | None
 
     def look(self, head_bytes: int) -> tuple[Facts, bytes]:
         """Ask what the file is, and for its first bytes along."""

@@ -17,7 +17,7 @@ from .file import RemoteFile, Transport
 from .http import Facts, HttpFile
 from .hub_files import HubFile, HubPlace, list_hub, matches, parse_hub, pin_hub
 from .index_file import ENDING, MAX_STORED_BYTES, FileIndex, unpack_index
-from .requests import at_once, submit
+from .requests import CONCURRENT, at_once, submit
 from .secrets import conceal, learn, reveal
 from .store_cache import set_cache_bytes
 from .stores import StoredFile, expand_pattern
@@ -28,7 +28,9 @@ HEAD_BYTES = 64 << 10
 # Of many files less is kept in memory.
 _FEW_FILES, _SHORT_HEAD_BYTES = 256, 8 << 10
 _MOST_KNOWN = 10_000
-_PROBES, _PROBE_BYTES = 8, 4096
+# What an index says of a file is compared with the file: all of it where that is little, and else so many ranges.
+_MOST_COMPARED, _MOST_COMPARED_BYTES = 4 * CONCURRENT, 4 << 20
+_PROBES, _PROBE_BYTES = CONCURRENT, 4096
 _PATTERN_SIGNS = ("*", "?", "[")
 
 
@@ -270,10 +272,13 @@ def _why_not_of(index: FileIndex, file: RemoteFile, head: bytes) -> str | None:
         return f"it is of a file of {index.size:,} bytes, and this one has {file.facts.size:,}"
     if file.facts.digest and len(file.facts.digest) in (40, 64):
         return None if index.belongs_to(file.facts.digest) else "the file was replaced since it was made"
-    probes = index.image.probes(_PROBES, _PROBE_BYTES)
-    found = file.read_ranges([offset for offset, _ in probes], [size for _, size in probes])
-    parts = [(offset, bytes(part)) for (offset, _), part in zip(probes, found, strict=True)]
-    if head and index.image.read(0, min(len(head), 512)) is not None:
-        parts.append((0, head[:512]))
-    is_same = all(bytes(index.image.read(offset, len(part)) or b"") == part for offset, part in parts)
+    modified_s, made_s = file.transport.modified_s, file.transport.beside_modified_s
+    if modified_s is not None and made_s is not None and made_s < modified_s:
+        return "by their dates the file was written after it"
+    ranges = index.image.spans(len(head), _PROBE_BYTES)
+    if len(ranges) > _MOST_COMPARED or sum(size for _, size in ranges) > _MOST_COMPARED_BYTES:
+        ranges = index.image.probes(_PROBES, _PROBE_BYTES)
+    found = file.read_ranges([offset for offset, _ in ranges], [size for _, size in ranges])
+    parts = [(0, memoryview(head)), *((offset, part) for (offset, _), part in zip(ranges, found, strict=True))]
+    is_same = all(index.image.agrees_with(offset, part) for offset, part in parts)
     return None if is_same else "the file was rewritten since it was made"

@@ -46,6 +46,8 @@ class StoredFile:
 
     has_versions = False
     location: str | None = None
+    modified_s: float | None = None
+    beside_modified_s: float | None = None
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -38,6 +39,7 @@ class Server(ThreadingHTTPServer):
         self.faults: deque[Fault] = deque()
         self.sends_ranges = True
         self.names_versions = True
+        self.dates: dict[str, float] = {}
         self.delay_s = 0.0
         self.times: list[tuple[float, float]] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -81,6 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Accept-Ranges": "bytes"}
         if self.server.names_versions:
             headers["ETag"] = f'"{tag}"'
+        if name in self.server.dates:
+            headers["Last-Modified"] = formatdate(self.server.dates[name], usegmt=True)
         if found:
             headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(content)}"
         self.server.times.append((start_s, time.perf_counter()))

@@ -67,11 +67,11 @@ def test_a_shuffled_epoch_has_each_row_once_and_each_byte_once(server: Server, f
 def test_with_an_index_opening_takes_few_requests(server: Server, file: Path) -> None:
     server.files["a.h5.index"] = write_index(file).read_bytes()
     view = hf_h5.H5TorchView(f"{server.url}/a.h5", columns=["images"])
-    # Its first bytes, the index, and ranges by which it is known that they belong together.
+    # Its first bytes, the index, and what the index says of the file, to know that they belong together.
     assert server.n_bytes("a.h5") < (64 << 10) + 9 * 4096
     server.asked.clear()
     view[[3, 300]]
-    assert len(server.asked) <= 3
+    assert len(server.asked) <= 4
 
 
 def test_without_an_index_the_trees_of_chunks_are_followed_level_by_level(
@@ -125,6 +125,32 @@ def test_an_index_that_does_not_belong_is_left_out_with_a_warning(
         view = hf_h5.H5TorchView(f"{server.url}/a.h5")
     assert_same(rows_of(view), values)
     assert "counts" in str(hf_h5.describe(file).tables["/"].columns["images"].attrs)
+
+
+@pytest.mark.parametrize("number", [37, 58, 99])
+def test_all_that_an_index_says_of_a_file_is_compared_with_it(server: Server, tmp_path: Path, number: int) -> None:
+    file = tmp_path / "groups.h5"
+    with h5py.File(file, "w") as handle:
+        for group in range(100):
+            handle[f"g{group:02}/rows"] = np.zeros(20_000, "i4")
+            handle[f"g{group:02}/rows"].attrs["unit"] = "counts"
+    server.files["groups.h5.index"] = write_index(file).read_bytes()
+    server.files["groups.h5"] = file.read_bytes()
+    hf_h5.H5TorchView(f"{server.url}/groups.h5")
+    with h5py.File(file, "r+") as handle:
+        handle[f"g{number}/rows"].attrs.modify("unit", "meters")
+    server.files["groups.h5"] = file.read_bytes()
+    with pytest.warns(H5Warning, match="rewritten since it was made"):
+        hf_h5.H5TorchView(f"{server.url}/groups.h5")
+
+
+def test_an_index_that_is_older_than_the_file_is_left_out(server: Server, file: Path) -> None:
+    server.files["a.h5.index"] = write_index(file).read_bytes()
+    server.dates = {"a.h5": 1e9, "a.h5.index": 1e9}
+    hf_h5.H5TorchView(f"{server.url}/a.h5")
+    server.dates["a.h5"] += 2
+    with pytest.warns(H5Warning, match="the file was written after it"):
+        hf_h5.H5TorchView(f"{server.url}/a.h5")
 
 
 def test_a_file_that_was_replaced_is_an_error_and_open_anew_it_is_read(server: Server, file: Path) -> None:
