@@ -152,4 +152,10 @@ def open_system(url: str, name: str) -> tuple[Any, str]:
 def expand_pattern(url: str, name: str) -> list[str]:
     """The URLs that a pattern matches, in order; the URL itself if a file has that very name."""
     system, path = open_system(url, name)
-    return [url] if system.isfile(path) else [system.unstrip_protocol(found) for found in sorted(system.glob(path))]
+    if system.isfile(path):
+        return [url]
+    # Of a chain the path is in the first link that has one; caches before it and archives behind it stay.
+    links = url.split("::")
+    place = next((number for number, link in enumerate(links) if "://" in link), len(links) - 1)
+    found = (system.unstrip_protocol(each) for each in sorted(system.glob(path)))
+    return ["::".join([*links[:place], each, *links[place + 1 :]]) for each in found]

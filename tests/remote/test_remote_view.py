@@ -278,6 +278,15 @@ def test_a_name_of_a_store_that_reads_like_a_pattern_is_that_file(file: Path, tm
     assert len(hf_h5.H5TorchView("memory://brackets/run[1-2].h5")) == N_ROWS
 
 
+def test_a_pattern_in_an_archive_is_its_members(file: Path, values: dict[str, Any], tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("one.h5", "two.h5"):
+            archive.write(file, name)
+    for url in (f"zip://*.h5::{tmp_path}/a.zip", f"simplecache::zip://*.h5::file://{tmp_path}/a.zip"):
+        view = hf_h5.H5TorchView(url, columns=["labels"])
+        np.testing.assert_array_equal(view[:]["labels"], np.tile(values["labels"], 2))
+
+
 def test_with_isolate_rows_are_the_same(server: Server, values: dict[str, Any]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", H5Warning)
