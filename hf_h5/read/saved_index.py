@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cache_home import cache_home
+from ..remote.secrets import kept_as
 from ..whole_file import write_whole
 from .fingerprint import Fingerprint
 
@@ -66,7 +67,9 @@ def find_version(
     if file is None or fingerprint is None or not (fingerprint.inode or fingerprint.tag):
         return None
     changed_ns = 0
-    if fingerprint.inode:
+    if not fingerprint.inode:
+        file = kept_as(file)
+    else:
         file = os.path.realpath(file)
         try:
             changed_ns = os.stat(file).st_ctime_ns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 import time
 from collections import OrderedDict
@@ -15,6 +16,7 @@ from ..errors import DamagedFileError
 from .http import Facts
 from .index_file import FileIndex
 from .requests import at_once, submit
+from .secrets import kept_as
 from .store_cache import FileCache
 from .structure import find_format, first_blocks, next_blocks
 
@@ -38,6 +40,8 @@ class Transport(Protocol):
     name: str
     has_versions: bool
     location: str | None
+    modified_s: float | None
+    beside_modified_s: float | None
 
     def look(self, head_bytes: int) -> tuple[Facts, bytes]:
         """Ask what the file is, and for its first bytes along."""
@@ -76,6 +80,8 @@ class RemoteFile:
         self.name, self.facts = transport.name, facts
         self.index, self.index_content = index, index_content
         self.transport = transport
+        # What names no version is kept for this opening alone: the next one may be of another file.
+        self._kept_as = "\0".join((kept_as(self.name), str(facts.size), facts.tag or secrets.token_hex(16)))
         self.pages: dict[int, bytes] = {}
         self._is_followed = False
         self._start()
@@ -87,7 +93,7 @@ class RemoteFile:
         self._ahead_bytes = _FIRST_AHEAD_BYTES
         self._coming: OrderedDict[tuple[int, int], tuple[Future[memoryview], float]] = OrderedDict()
         self._coming_bytes = 0
-        self._cache = FileCache(f"{self.name}\0{self.facts.size}\0{self.facts.tag}")
+        self._cache = FileCache(self._kept_as)
 
     def _of_this_process(self) -> None:
         if self._process != os.getpid():

@@ -6,6 +6,7 @@ import http.client
 import re
 import ssl
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -62,6 +63,9 @@ class HttpFile:
         self._headers = headers or dict
         self.location: str | None = None
         """Where the server sent us, which saves a round trip for each range."""
+        self.modified_s: float | None = None
+        self.beside_modified_s: float | None = None
+        """When the file was written, and what was found beside it, as far as the server says that."""
 
     def look(self, head_bytes: int) -> tuple[Facts, bytes]:
         """Ask what the file is, and for its first bytes along.
@@ -118,9 +122,11 @@ class HttpFile:
         if urlsplit(self.url).query:
             return None  # a signature is one of the file alone
         try:
-            return self.fetch_whole(self.url + ending, most_bytes)[0]
+            content, seen = self.fetch_whole(self.url + ending, most_bytes)
         except (MissingFileError, AccessError, TransferError):
             return None
+        self.beside_modified_s = _modified_s(seen)
+        return content
 
     def fetch_whole(self, url: str, most_bytes: int) -> tuple[bytes, Mapping[str, str]]:
         """What a URL holds, up to so many bytes, with the headers of the answer."""
@@ -172,6 +178,7 @@ class HttpFile:
 
     def _facts(self, answer: Answer, seen: Mapping[str, str], head_bytes: int) -> tuple[Facts, bytes]:
         """Read size and version from an answer to the first range."""
+        self.modified_s = _modified_s(seen)
         tag = _unquoted(answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "")
         if answer.status == 416:
             return Facts(0, tag), b""
@@ -266,6 +273,13 @@ class HttpFile:
 def _total(answer: Answer) -> int | None:
     found = re.search(r"/(\d+)\s*$", answer.headers.get("Content-Range", ""))
     return int(found[1]) if found else None
+
+
+def _modified_s(seen: Mapping[str, str]) -> float | None:
+    try:
+        return parsedate_to_datetime(seen["last-modified"]).timestamp()
+    except (KeyError, ValueError):
+        return None
 
 
 def _unquoted(tag: str) -> str:

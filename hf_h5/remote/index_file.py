@@ -65,6 +65,33 @@ class Image:
         at = places[number] + offset - self._starts[number]  # type: ignore[attr-defined]
         return memoryview(self.content)[at : at + size] if at + size <= places[number + 1] else None
 
+    def agrees_with(self, offset: int, content: bytes | memoryview) -> bool:
+        """Whether bytes of the file are those that are here, as far as they are here."""
+        stop = offset + len(content)
+        first = max(0, bisect_right(self._starts, offset) - 1)  # type: ignore[attr-defined]
+        last = bisect_right(self._starts, stop)  # type: ignore[attr-defined]
+        for start, place, end in zip(
+            self._starts[first:last],  # type: ignore[attr-defined]
+            self._places[first:last],  # type: ignore[attr-defined]
+            self._places[first + 1 : last + 1],  # type: ignore[attr-defined]
+            strict=True,
+        ):
+            begin, until = max(offset, start), min(stop, start + end - place)
+            here = self.content[place + begin - start : place + until - start] if begin < until else b""
+            if here != bytes(content[begin - offset : max(begin, until) - offset]):
+                return False
+        return True
+
+    def spans(self, first: int, gap_bytes: int) -> list[tuple[int, int]]:
+        """The runs that reach beyond an offset, those with small gaps between them as one: offset and size of each."""
+        starts, stops = np.maximum(self.starts, first), self.starts + self.sizes
+        starts, stops = starts[stops > first], stops[stops > first]
+        if not len(starts):
+            return []
+        is_far = starts[1:] - stops[:-1] > gap_bytes
+        begins, ends = starts[np.append(True, is_far)], stops[np.append(is_far, True)]
+        return list(zip(begins.tolist(), (ends - begins).tolist(), strict=True))
+
     def probes(self, count: int, most_bytes: int) -> list[tuple[int, int]]:
         """Some ranges by which the file can be told from another, spread evenly: offset and size of each."""
         if not len(self.starts):

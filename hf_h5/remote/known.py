@@ -17,8 +17,8 @@ from .file import RemoteFile, Transport
 from .http import Facts, HttpFile
 from .hub_files import HubFile, HubPlace, list_hub, matches, parse_hub, pin_hub
 from .index_file import ENDING, MAX_STORED_BYTES, FileIndex, unpack_index
-from .requests import at_once, submit
-from .secrets import conceal, reveal
+from .requests import CONCURRENT, at_once, submit
+from .secrets import conceal, learn, reveal
 from .store_cache import set_cache_bytes
 from .stores import StoredFile, expand_pattern
 
@@ -28,7 +28,9 @@ HEAD_BYTES = 64 << 10
 # Of many files less is kept in memory.
 _FEW_FILES, _SHORT_HEAD_BYTES = 256, 8 << 10
 _MOST_KNOWN = 10_000
-_PROBES, _PROBE_BYTES = 8, 4096
+# What an index says of a file is compared with the file: all of it where that is little, and else so many ranges.
+_MOST_COMPARED, _MOST_COMPARED_BYTES = 4 * CONCURRENT, 4 << 20
+_PROBES, _PROBE_BYTES = CONCURRENT, 4096
 _PATTERN_SIGNS = ("*", "?", "[")
 
 
@@ -37,7 +39,6 @@ class _Handed:
     """What another process is told of a file."""
 
     name: str
-    url: str
     facts: Facts
     index_content: bytes
     location: str | None
@@ -56,10 +57,11 @@ class _Known:
             return self.files.get(name)
 
     def put(self, file: RemoteFile) -> RemoteFile:
-        """Know a file; what is known of the very same version stays."""
+        """Know a file; what is known of the very same version stays, where the server names one."""
         with self.lock:
             before = self.files.get(file.name)
-            if before is not None and before.facts == file.facts and (before.index or not file.index):
+            is_same = before is not None and before.facts == file.facts and bool(file.facts.tag)
+            if before is not None and is_same and (before.index or not file.index):
                 return before
             self.files[file.name] = file
             while len(self.files) > _MOST_KNOWN:
@@ -140,23 +142,25 @@ def index_of(name: str) -> FileIndex | None:
 
 def hand_over(names: Iterable[str]) -> bytes:
     """What this process knows of files, for a process of its own."""
-    files = [file for name in names if is_url(name) and (file := _KNOWN.get(name)) is not None]
-    return pickle.dumps(
-        [
-            _Handed(file.name, reveal(file.name), file.facts, file.index_content, file.transport.location, file.pages)
-            for file in files
-        ]
-    )
+    names = [name for name in names if is_url(name)]
+    handed = [
+        _Handed(file.name, file.facts, file.index_content, file.transport.location, file.pages)
+        for name in names
+        if (file := _KNOWN.get(name)) is not None
+    ]
+    # Of files that were not looked at here too: a worker knows but the URLs.
+    return pickle.dumps(({name: reveal(name) for name in names if reveal(name) != name}, handed))
 
 
 def take_over(handed: bytes, cache_bytes: int | None = None) -> None:
     """Know what another process of ours knows of files."""
     if cache_bytes is not None:
         set_cache_bytes(cache_bytes)
-    for each in pickle.loads(handed):
-        conceal(each.url)
+    urls, files = pickle.loads(handed)
+    learn(urls)
+    for each in files:
         known = _KNOWN.get(each.name)
-        if known is None or known.facts != each.facts:
+        if known is None or known.facts != each.facts or not each.facts.tag:
             transport = _transport(each.name)
             transport.location = each.location
             index = unpack_index(each.index_content, each.name + ENDING) if each.index_content else None
@@ -205,7 +209,8 @@ def _names_of(url: str, pinned: dict[tuple[str, str, str | None], HubPlace], *, 
         if not is_pattern:
             return [fixed.url]
         listed = list_hub(fixed, name)
-        found = [listed[path][0].url for path in matches(fixed.path, listed)]
+        paths = [fixed.path] if fixed.path in listed else matches(fixed.path, listed)
+        found = [listed[path][0].url for path in paths]
     if not found:
         raise MissingFileError("no file matches the pattern", file=name, hint="check the URL and your access to it")
     return found
@@ -267,10 +272,13 @@ def _why_not_of(index: FileIndex, file: RemoteFile, head: bytes) -> str | None:
         return f"it is of a file of {index.size:,} bytes, and this one has {file.facts.size:,}"
     if file.facts.digest and len(file.facts.digest) in (40, 64):
         return None if index.belongs_to(file.facts.digest) else "the file was replaced since it was made"
-    probes = index.image.probes(_PROBES, _PROBE_BYTES)
-    found = file.read_ranges([offset for offset, _ in probes], [size for _, size in probes])
-    parts = [(offset, bytes(part)) for (offset, _), part in zip(probes, found, strict=True)]
-    if head and index.image.read(0, min(len(head), 512)) is not None:
-        parts.append((0, head[:512]))
-    is_same = all(bytes(index.image.read(offset, len(part)) or b"") == part for offset, part in parts)
+    modified_s, made_s = file.transport.modified_s, file.transport.beside_modified_s
+    if modified_s is not None and made_s is not None and made_s < modified_s:
+        return "by their dates the file was written after it"
+    ranges = index.image.spans(len(head), _PROBE_BYTES)
+    if len(ranges) > _MOST_COMPARED or sum(size for _, size in ranges) > _MOST_COMPARED_BYTES:
+        ranges = index.image.probes(_PROBES, _PROBE_BYTES)
+    found = file.read_ranges([offset for offset, _ in ranges], [size for _, size in ranges])
+    parts = [(0, memoryview(head)), *((offset, part) for (offset, _), part in zip(ranges, found, strict=True))]
+    is_same = all(index.image.agrees_with(offset, part) for offset, part in parts)
     return None if is_same else "the file was rewritten since it was made"

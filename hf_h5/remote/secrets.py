@@ -14,35 +14,87 @@ import multiprocessing.context
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 import multiprocess.context
 
 from ..errors import OptionError
 
-__all__ = ["conceal", "has_secret", "reveal", "seal", "unseal"]
+__all__ = ["conceal", "has_secret", "kept_as", "learn", "reveal", "seal", "unseal"]
 
 _HIDDEN = "***"
-_SECRET_KEY = re.compile(
-    r"(?i)(sig|token|key|secret|password|passwd|pwd|credential|auth|policy|jwt|session|passphrase)|^x-(amz|goog)-"
+# Words of the name of a parameter; ``signal``, ``keyword`` and ``author`` are none of them.
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SECRET_WORD = re.compile(
+    r"sig|auth|authorization|policy|jwt|pwd|passwd|passphrase|credentials?|(j|php)?sess(ion)?id"
+    r"|((access|account|api|app|auth|client|master|private|rl|sas|secret|security|shared|sign|signing|user)?key)"
+    r"|\w*(token|secret|password|signature)"
 )
-_CONCEALED = re.compile(r"://\*\*\*@|=\*\*\*(?=[&#:]|$)")
+_SESSION_ID = re.compile(r"(?i)session[-_.]?id")
+# What says that the rest of the URL may be asked for: another one leads to the same file.
+_SIGNATURE = re.compile(r"(?i)x-(amz|goog)-.*|sig|signature|policy|key-pair-id")
+_STORE = re.compile(r"(?i)x-(amz|goog)-")
+_IS_HIDDEN = re.compile(r"\*\*\*\d*")
+_CONCEALED = re.compile(r"://\*\*\*\d*@|=\*\*\*\d*(?=[&#:]|$)")
 _VARIABLE = "HF_H5_WORKER_KEY"
 _SEALED, _OPEN = b"s", b"o"
 _URLS: dict[str, str] = {}
+_NAMES: dict[str, str] = {}
+_COUNTS: Counter[str] = Counter()
 
 
 def conceal(url: str) -> str:
     """The name that stands for a URL: the URL itself, with what is secret in it replaced by ``***``.
 
+    Where two URLs differ in secrets alone, the second one has ``***2``: a token may be all that says which file is
+    meant.
+
     >>> conceal("https://me:word@host/a.h5?version=3&X-Amz-Signature=12ab")
     'https://***@host/a.h5?version=3&X-Amz-Signature=***'
     """
-    name = "::".join(_concealed(part) for part in url.split("::"))
-    if name != url and url not in _URLS:
-        _URLS[name] = url
-    return name
+    first = _with_secrets_as(_HIDDEN, url)
+    if first == url or url in _URLS:
+        return url
+    name = _NAMES.get(url, first)
+    while _URLS.setdefault(name, url) != url:
+        _COUNTS[first] += 1
+        name = _with_secrets_as(f"{_HIDDEN}{_COUNTS[first] + 1}", url)
+    return _NAMES.setdefault(url, name)
+
+
+def kept_as(name: str) -> str:
+    """What stands for the file of a name in what is kept on disk.
+
+    A signature, a user and a password are no part of it: the same file is signed anew for each run. What a token or a
+    key leads to is known only in this process and its children, and is kept for them alone.
+    """
+    url = reveal(name)
+    if url == name:
+        return name
+    same = _with_secrets_as(_HIDDEN, url)
+    if _with_secrets_as(_HIDDEN, url, only=_SIGNATURE) == same:
+        return same
+    return f"{same} {hmac.digest(_worker_key(), url.encode(), 'sha256').hex()}"
+
+
+def learn(urls: Mapping[str, str]) -> None:
+    """Know the URLs that some names stand for in the process that sent them.
+
+    Raises
+    ------
+    OptionError
+        If a name stands for another URL here.
+    """
+    for name, url in urls.items():
+        if _URLS.setdefault(name, url) != url:
+            raise OptionError(
+                "this process has opened another URL by the same name",
+                file=name,
+                hint="open the URLs in the process that starts the workers",
+            )
+        _NAMES.setdefault(url, name)
 
 
 def reveal(name: str) -> str:
@@ -88,13 +140,13 @@ def unseal(sealed: bytes) -> None:
     """Learn sealed secrets; in a process that has not the key they stay unknown."""
     kind, content = sealed[:1], sealed[1:]
     if kind == _OPEN:
-        _URLS.update(json.loads(content))
+        learn(json.loads(content))
         return
     key = bytes.fromhex(os.environ.get(_VARIABLE, ""))
     nonce, proof, mixed = content[:16], content[16:48], content[48:]
     if key and hmac.compare_digest(proof, hmac.digest(key, nonce + mixed, "sha256")):
         stream = _stream(key, nonce, len(mixed))
-        _URLS.update(json.loads(bytes(one ^ two for one, two in zip(mixed, stream, strict=True))))
+        learn(json.loads(bytes(one ^ two for one, two in zip(mixed, stream, strict=True))))
 
 
 def _starts_a_process() -> bool:
@@ -114,17 +166,31 @@ def _stream(key: bytes, nonce: bytes, size: int) -> bytes:
     return b"".join(blocks)[:size]
 
 
-def _concealed(url: str) -> str:
+def _with_secrets_as(hidden: str, url: str, *, only: re.Pattern[str] | None = None) -> str:
+    """A URL, which may be a chain, with what is secret in it replaced; ``only``: of parameters, those of such names."""
+    return "::".join(_part_with_secrets_as(hidden, part, only) for part in url.split("::"))
+
+
+def _part_with_secrets_as(hidden: str, url: str, only: re.Pattern[str] | None) -> str:
     if "://" not in url:
         return url
     parts = urlsplit(url)
-    place = parts.netloc
-    if "@" in place and parts.scheme != "hf":  # there it begins a revision
-        place = f"{_HIDDEN}@{place.rpartition('@')[2]}"
+    user, at, host = parts.netloc.rpartition("@")
+    # There it begins a revision.
+    place = f"{hidden}@{host}" if at and parts.scheme != "hf" and not _IS_HIDDEN.fullmatch(user) else parts.netloc
     pairs = [pair.partition("=") for pair in parts.query.split("&")]
     query = "&".join(
-        name + sign + (_HIDDEN if sign and _SECRET_KEY.search(name) else value) for name, sign, value in pairs
+        name + sign + (hidden if sign and _is_secret(name, value) and (not only or only.fullmatch(name)) else value)
+        for name, sign, value in pairs
     )
     if (place, query) == (parts.netloc, parts.query):
         return url
     return urlunsplit(parts._replace(netloc=place, query=query))
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Whether the value of a parameter of a URL is one, by the name of the parameter."""
+    if _IS_HIDDEN.fullmatch(value):
+        return False
+    words = (word.lower() for word in _WORD.findall(name))
+    return bool(_STORE.match(name) or _SESSION_ID.search(name)) or any(map(_SECRET_WORD.fullmatch, words))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from ..errors import AccessError, FileChangedError, H5Error, MissingFileError, MissingPackageError, TransferError
@@ -10,6 +12,24 @@ from .patience import Patience
 
 __all__ = ["StoredFile", "expand_pattern"]
 
+# What file systems call the version of a file, or its date; a member of a zip archive has a checksum beside its date.
+_TAGS = (
+    "ETag",
+    "etag",
+    "e_tag",
+    "md5",
+    "blob_id",
+    "Content-MD5",
+    "CRC",
+    "mtime",
+    "LastModified",
+    "last_modified",
+    "Last-Modified",
+    "modified",
+    "created",
+    "commit_hash",
+    "date_time",
+)
 _ACCESS_HINT = "check the credentials that this machine has for the store"
 
 
@@ -26,6 +46,8 @@ class StoredFile:
 
     has_versions = False
     location: str | None = None
+    modified_s: float | None = None
+    beside_modified_s: float | None = None
 
     def __init__(self, name: str, url: str) -> None:
         self.name = name
@@ -42,9 +64,17 @@ class StoredFile:
                 file=self.name,
                 hint="download it first",
             )
-        keys = ("ETag", "etag", "e_tag", "md5", "mtime", "LastModified", "last_modified", "created", "commit_hash")
-        tag = next((str(info[key]) for key in keys if info.get(key)), "")
-        return Facts(int(info["size"]), tag), b""
+        tags = [_tag(info), *self._outer_tags()]
+        return Facts(int(info["size"]), " in ".join(tag for tag in tags if tag)), b""
+
+    def _outer_tags(self) -> Iterator[str]:
+        """The version of each archive that the file lies in: those of its members may stay as they are."""
+        url = self._url
+        while "::" in url:
+            url = url.partition("::")[2]
+            system, path = open_system(url, self.name)
+            system.invalidate_cache(path)
+            yield _tag(self._asked(partial(system.info, path)))
 
     def fetch(self, offset: int, out: memoryview, facts: Facts) -> None:
         """Fill ``out`` with the bytes from ``offset`` on."""
@@ -90,6 +120,12 @@ class StoredFile:
             patience.wait(problem)
 
 
+def _tag(info: Mapping[str, Any]) -> str:
+    """The version of a file, or an empty text where its file system names none."""
+    tag = next((str(info[key]) for key in _TAGS if info.get(key)), "")
+    return f"{tag} {info['date_time']}" if "CRC" in info else tag
+
+
 def open_system(url: str, name: str) -> tuple[Any, str]:
     """The file system of a URL, and the path in it.
 
@@ -114,6 +150,12 @@ def open_system(url: str, name: str) -> tuple[Any, str]:
 
 
 def expand_pattern(url: str, name: str) -> list[str]:
-    """The URLs that a pattern matches, in order."""
+    """The URLs that a pattern matches, in order; the URL itself if a file has that very name."""
     system, path = open_system(url, name)
-    return [system.unstrip_protocol(found) for found in sorted(system.glob(path))]
+    if system.isfile(path):
+        return [url]
+    # Of a chain the path is in the first link that has one; caches before it and archives behind it stay.
+    links = url.split("::")
+    place = next((number for number, link in enumerate(links) if "://" in link), len(links) - 1)
+    found = (system.unstrip_protocol(each) for each in sorted(system.glob(path)))
+    return ["::".join([*links[:place], each, *links[place + 1 :]]) for each in found]

@@ -9,6 +9,7 @@ from typing import Any
 from .. import describe
 from ..describe.opening import expand_files
 from ..describe.schema import Schema
+from ..describe.urls import is_url
 from ..errors import H5Error, OptionError
 from .console import Console, paint
 from .new_files import expect_new_file
@@ -102,7 +103,7 @@ def _text(schema: Schema, options: Mapping[str, Any]) -> str:
     if schema.table is None:
         return str(schema)
     arguments = "".join(f", {name}={value!r}" for name, value in options.items())
-    file = os.path.normpath(schema.file)
+    file = schema.file if is_url(schema.file) else os.path.normpath(schema.file)
     return (
         f"{schema}\n\n  to load it, after `import hf_h5`:\n"
         f'    datasets.load_dataset("hf_h5", data_files={file!r}{arguments})  # converted and cached\n'

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -98,3 +99,15 @@ def test_the_key_of_the_cache_follows_a_file_whose_origin_is_not_told(served: tu
     assert len(keys) == 2
     assert lacks_version({"train": [f"{url}/digits.h5"]})
     assert not lacks_version({"train": [str(file)]})
+
+
+def test_the_key_of_the_cache_follows_the_archive_that_a_file_lies_in(tmp_path: Path) -> None:
+    keys = set()
+    for seed in (0, 1):
+        file = write_digits(tmp_path / "digits.h5", seed=seed)
+        with zipfile.ZipFile(tmp_path / "digits.zip", "w") as archive:
+            archive.write(file, "digits.h5")
+        os.utime(tmp_path / "digits.zip", (10**9, 10**9))
+        named = {"train": [f"zip://digits.h5::{tmp_path}/digits.zip"]}
+        keys |= {cache_key(Options(), named) for _ in range(2)}
+    assert len(keys) == 2

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -25,7 +26,7 @@ class Fault:
 
 
 class Server(ThreadingHTTPServer):
-    """Files by name; what was asked for, with the headers; and faults to come."""
+    """Files by name, also the value in ``/get?any=name``; what was asked for, with the headers; and faults to come."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -37,6 +38,8 @@ class Server(ThreadingHTTPServer):
         self.authorizations: list[str | None] = []
         self.faults: deque[Fault] = deque()
         self.sends_ranges = True
+        self.names_versions = True
+        self.dates: dict[str, float] = {}
         self.delay_s = 0.0
         self.times: list[tuple[float, float]] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -59,7 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        name = self.path.partition("?")[0].lstrip("/")
+        path, _, query = self.path.partition("?")
+        name = query.partition("=")[2] if path == "/get" else path.lstrip("/")
         self.server.authorizations.append(self.headers.get("Authorization"))
         content = self.server.files.get(name)
         if content is None:
@@ -76,7 +80,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.server.asked.append((self.command, name, start, stop))
         tag = hashlib.sha256(content).hexdigest()[:16]
-        headers = {"ETag": f'"{tag}"', "Accept-Ranges": "bytes"}
+        headers = {"Accept-Ranges": "bytes"}
+        if self.server.names_versions:
+            headers["ETag"] = f'"{tag}"'
+        if name in self.server.dates:
+            headers["Last-Modified"] = formatdate(self.server.dates[name], usegmt=True)
         if found:
             headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(content)}"
         self.server.times.append((start_s, time.perf_counter()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import huggingface_hub.constants
 import numpy as np
 import pytest
@@ -84,6 +85,14 @@ def test_a_pattern_of_a_hub_is_a_view(
             np.testing.assert_array_equal(column, values[name][[500, 3, 500]])
 
 
+def test_a_name_of_a_hub_that_reads_like_a_pattern_is_that_file(hub: LoopbackHub, file: Path, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "1.h5", "w") as handle:
+        handle["x"] = np.arange(3)
+    commit(hub, {"run[1].h5": (tmp_path / "1.h5").read_bytes(), "run1.h5": file.read_bytes()})
+    assert len(hf_h5.H5TorchView("hf://datasets/alice/set/run[1].h5")) == 3
+    assert len(hf_h5.H5TorchView("hf://datasets/alice/set/run[1-2].h5")) == N_ROWS
+
+
 def test_an_epoch_of_a_hub_fetches_each_byte_once(hub: LoopbackHub, file: Path) -> None:
     commit(hub, {"one.h5": file.read_bytes(), "one.h5.index": write_index(file).read_bytes()})
     view = hf_h5.H5TorchView("hf://datasets/alice/set/one.h5", columns=["images", "labels"], isolate=False)
@@ -94,8 +103,6 @@ def test_an_epoch_of_a_hub_fetches_each_byte_once(hub: LoopbackHub, file: Path) 
 
 
 def test_a_revision_is_pinned_when_it_is_opened(hub: LoopbackHub, file: Path, tmp_path: Path) -> None:
-    import h5py
-
     first = commit(hub, {"a.h5": file.read_bytes()})
     url = "hf://datasets/alice/set@main/a.h5"
     options = {"columns": ["images", "labels"], "isolate": False, "remote_cache_bytes": 0}

@@ -56,6 +56,23 @@ def test_chunks_and_blocks_are_where_the_library_says(file: Path) -> None:
         assert (offsets[number], sizes[number], masks[number]) == (info.byte_offset, info.size, info.filter_mask)
 
 
+def test_an_image_agrees_with_its_file_and_with_no_byte_that_differs(file: Path) -> None:
+    image, content = read_index(file).image, file.read_bytes()
+    assert image.agrees_with(0, content)
+    for offset in np.concatenate([image.starts, image.starts + image.sizes - 1]).tolist():
+        other = bytearray(content[offset : offset + 1])
+        assert image.agrees_with(offset, other)
+        other[0] ^= 1
+        assert not image.agrees_with(offset, other)
+    here = np.zeros(len(content), bool)
+    for offset, size in image.spans(0, 0):
+        assert image.agrees_with(offset, content[offset : offset + size])
+        here[offset : offset + size] = True
+    assert here.sum() == len(image.content)
+    assert image.spans(len(content), 0) == []
+    assert image.spans(100, 1 << 20) == [(100, int(image.starts[-1] + image.sizes[-1]) - 100)]
+
+
 def test_the_image_is_of_the_file(file: Path) -> None:
     index, content = read_index(file), file.read_bytes()
     assert index.size == len(content)

@@ -7,15 +7,22 @@ import os
 import pickle
 import subprocess
 import sys
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from hf_h5.errors import OptionError
 from hf_h5.remote import secrets
-from hf_h5.remote.secrets import conceal, reveal, seal, unseal
+from hf_h5.remote.secrets import conceal, kept_as, reveal, seal, unseal
 
 SECRET = "https://me:pass-word@host/a.h5?x=1&X-Amz-Signature=5ec7e7&sig=5ec7e7"
+
+
+@pytest.fixture(autouse=True)
+def nothing_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    for known, empty in {"_URLS": {}, "_NAMES": {}, "_COUNTS": Counter()}.items():
+        monkeypatch.setattr(secrets, known, empty)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +31,9 @@ SECRET = "https://me:pass-word@host/a.h5?x=1&X-Amz-Signature=5ec7e7&sig=5ec7e7"
         (SECRET, "https://***@host/a.h5?x=1&X-Amz-Signature=***&sig=***"),
         ("zip://a.h5::https://u:p@host/a.zip", "zip://a.h5::https://***@host/a.zip"),
         ("https://host/a.h5?version=3", "https://host/a.h5?version=3"),
+        ("https://host/a.h5?apiKey=7&JSESSIONID=7", "https://host/a.h5?apiKey=***&JSESSIONID=***"),
+        ("https://host/a.h5?signal=7&design=7&session=7", "https://host/a.h5?signal=7&design=7&session=7"),
+        ("https://host/a.h5?keyword=7&monkey=7&author=7", "https://host/a.h5?keyword=7&monkey=7&author=7"),
         ("hf://datasets/me/set@main/a.h5", "hf://datasets/me/set@main/a.h5"),
         ("s3://bucket/a@b.h5", "s3://bucket/a@b.h5"),
         ("data/a.h5", "data/a.h5"),
@@ -33,6 +43,31 @@ def test_secrets_are_replaced_and_nothing_else(url: str, name: str) -> None:
     assert conceal(url) == name
     assert conceal(name) == name
     assert reveal(name) == url
+
+
+def test_urls_that_differ_in_secrets_alone_have_names_of_their_own() -> None:
+    urls = [f"https://u{number}:p@host/share?token=t{number}" for number in range(3)]
+    names = [conceal(url) for url in urls]
+    assert names == [f"https://{hidden}@host/share?token={hidden}" for hidden in ("***", "***2", "***3")]
+    assert [conceal(url) for url in urls] == [conceal(name) for name in names] == names
+    assert [reveal(name) for name in names] == urls
+
+
+def test_what_is_kept_is_found_by_another_signature_and_not_by_another_token() -> None:
+    signed = [kept_as(conceal(f"https://u:{number}@host/a.h5?X-Amz-Date={number}&sig={number}")) for number in "12"]
+    assert signed[0] == signed[1]
+    tokens = [kept_as(conceal(f"https://host/a.h5?token={number}")) for number in "1213"]
+    assert len({*tokens, *signed}) == 4
+    assert tokens[0] == tokens[2]
+    assert kept_as("https://host/a.h5?x=1") == "https://host/a.h5?x=1"
+
+
+def test_a_name_is_not_learned_for_a_second_url() -> None:
+    sealed = seal([conceal("https://host/learned.h5?sig=1")])
+    unseal(sealed)
+    secrets._URLS[conceal("https://host/learned.h5?sig=1")] = "https://host/learned.h5?sig=2"
+    with pytest.raises(OptionError, match="another URL by the same name"):
+        unseal(sealed)
 
 
 def test_a_name_whose_url_is_not_known_says_what_to_do() -> None:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import datasets
+import fsspec
 import h5py
 import numpy as np
 import pytest
@@ -33,6 +34,13 @@ def described(file: Path, capsys: pytest.CaptureFixture[str], **options: object)
 
 def test_without_options_it_is_the_schema(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert described(file, capsys).startswith(str(hf_h5.describe(file)))
+
+
+def test_the_lines_that_load_a_url_name_it_as_it_is(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = "memory://described//x.h5"
+    fsspec.filesystem("memory").pipe_file(url, file.read_bytes())
+    assert run_describe([url], Console(), on_error=pytest.fail, options={"isolate": False}) == 0
+    assert f"H5TorchView({url!r}, split='train'" in capsys.readouterr().out
 
 
 def test_columns_and_class_labels_narrow_the_table_and_keep_its_splits(file: Path) -> None:
