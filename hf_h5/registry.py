@@ -37,7 +37,7 @@ __all__ = [
 BUILDER_NAME = "hf_h5"
 _MODULE = "hf_h5.hf_h5"
 # Raise it when the same file and options give other Arrow bytes: old caches are then left aside.
-_CACHE_FORMAT = 2
+_CACHE_FORMAT = 3
 
 CACHE_VERSION = f"{BUILDER_NAME}:{_CACHE_FORMAT}:{'List' if hasattr(datasets, 'List') else 'Sequence'}"
 """What the name of every cache depends on: ``datasets`` before 4.0 cannot read the features that later ones write."""

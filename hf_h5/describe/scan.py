@@ -18,10 +18,10 @@ from h5py import h5a, h5d, h5i, h5l, h5o, h5s, h5t
 from ..errors import DamagedFileError, H5Error, RefusedError
 from .further_names import FurtherNames, Link
 from .guard import check_external_link, check_storage, check_target
+from .kept_names import NO_NAMES, Asked, drop_further_names
 from .limits import Limits
 from .opening import open_dataset
 from .schema import Note, Storage
-from .second_names import NO_NAMES, Asked, drop_second_names
 from .shared_messages import check_shared_messages
 from .tree import DatasetNode, GroupNode, Tree
 from .types import Stored, UnreadableTypeError, interpret_type, type_depth
@@ -86,7 +86,7 @@ def scan_tree(
     """
     scan = _Scan(limits, allowed)
     root = scan.walk(handle, file, at="", seen=frozenset())
-    scan.notes += drop_second_names(root, asked)
+    scan.notes += drop_further_names(root, asked)
     return Tree(
         file,
         root,

@@ -12,13 +12,13 @@ import h5py
 
 from ..conventions.recognise import find_convention
 from ..describe.axes import check_lengths, turn_tree
+from ..describe.kept_names import asked_for
 from ..describe.layout import SAMPLE_RULE, find_tables
 from ..describe.opening import check_filters, expand_files, open_hdf5
 from ..describe.options import Options
 from ..describe.repeated import Known
 from ..describe.scan import scan_tree
 from ..describe.schema import Schema, Table
-from ..describe.second_names import asked_for
 from ..describe.splits import SPLITS
 from ..describe.tree import Tree
 from ..describe.types import interpret_type

@@ -17,7 +17,7 @@ from .schema import Note
 from .splits import split_name
 from .tree import DatasetNode, GroupNode
 
-__all__ = ["NO_NAMES", "Asked", "asked_for", "drop_second_names"]
+__all__ = ["NO_NAMES", "Asked", "asked_for", "drop_further_names"]
 
 _DIGITS = re.compile(r"\d+")
 
@@ -39,7 +39,7 @@ def asked_for(options: Options) -> Asked:
     return Asked((*(options.columns or ()), *(options.features or ())), options.table, options.nested)
 
 
-def drop_second_names(root: GroupNode, asked: Asked) -> list[Note]:
+def drop_further_names(root: GroupNode, asked: Asked) -> list[Note]:
     """Take out of a tree what is there under another name too, unless it matters; return a note of each."""
     return [] if asked.everything else list(_Names(root, asked).drop(root))
 
