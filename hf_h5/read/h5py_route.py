@@ -80,7 +80,13 @@ class LibraryFiles:
                 found = open_dataset(handle, path)
             except (KeyError, RuntimeError, OSError, ValueError) as error:
                 raise DamagedFileError(f"the dataset cannot be opened: {error}", file=file, path=path) from error
-            yield found
+            try:
+                yield found
+            finally:
+                if found and found.external is not None:
+                    # It is opened in a way of its own, and another thread may open it next: the library does not open a
+                    # dataset in two ways at once.
+                    found.id.close()
 
     @staticmethod
     def is_own(dataset: h5py.Dataset, file: str) -> bool:

@@ -58,6 +58,20 @@ def test_many_threads_share_a_reader(file: Path, route: str, threads: int) -> No
             done.result()
 
 
+def test_threads_share_a_dataset_whose_values_lie_in_another_file(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as handle:
+        outside = handle.create_dataset("x", (N_ROWS, 9), "i8", external=[(str(tmp_path / "x.bin"), 0, N_ROWS * 72)])
+        outside[:] = np.arange(N_ROWS)[:, None]
+
+    def check_rows(reader: Any) -> None:
+        for row in range(0, N_ROWS, 3):
+            assert (reader.read([row])["x"] == row).all()
+
+    with hf_h5.open_table(tmp_path / "a.h5", allow_external=tmp_path) as reader, ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(check_rows, reader) for _ in range(4)]:
+            done.result()
+
+
 def test_threads_that_start_at_once_share_a_reader_that_was_never_read(file: Path) -> None:
     for attempt in range(5):
         start = threading.Barrier(6)
